@@ -1,0 +1,142 @@
+"""The one module that knows every part: it makes a run out of cams.yaml and pipeline.yaml."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.clock import Clock, SystemClock
+from edge.errors import ConfigError
+from edge.fronts import Association, Board, Facts, NativeFront, Region, Run, Tail
+from edge.fronts.native import FULL_BATCH_WAIT_S
+
+if TYPE_CHECKING:
+    from edge.backends import Session
+    from edge.config.cameras import CamerasFile
+    from edge.config.card import ModelCard
+    from edge.config.pipeline import DetectSpec, EmbedSpec, PipelineSpec
+    from edge.stages.capture import CameraReader
+
+__all__ = ["assemble", "pipeline_title"]
+
+
+def assemble(
+    cameras: CamerasFile,
+    pipeline: PipelineSpec,
+    folder: Path,
+    *,
+    title: str = "",
+    crops: bool = True,
+    video: bool = False,
+    clock: Clock | None = None,
+) -> Run:
+    """Make a run that is ready to start: models opened and checked, the output folder prepared.
+
+    The folder is touched last, so a run that cannot start leaves an earlier run's outputs alone.
+
+    Args:
+        cameras: the cameras.
+        pipeline: models and numbers.
+        folder: where the outputs go.
+        title: what the summary calls the pipeline; see :func:`pipeline_title`.
+        crops: whether report.html shows pictures of people.
+        video: whether to write annotated videos even where the pipeline does not say so.
+        clock: the time; the machine's when None.
+
+    Raises:
+        ConfigError: a model is unknown, or made for another task.
+        StartError: weights are missing or wrong, a package is missing, or the folder cannot be written.
+    """
+    from edge.config.secrets import redact
+    from edge.stages.crop import Cropper
+    from edge.stages.detect import Detector
+    from edge.stages.embed import Embedder
+    from edge.stages.identify import Identifier
+    from edge.stages.refine import Refiner
+    from edge.stages.sink import open_outputs
+    from edge.stages.track import CameraTracker
+    from edge.stages.tracklet import TrackletBuilder
+
+    clock = clock or SystemClock()
+    names = [camera.name for camera in cameras.cameras]
+    live = frozenset(camera.name for camera in cameras.cameras if camera.is_live)
+    size = pipeline.channel.size
+    with ExitStack() as resources:
+        detect_card, detect_session = _open_model(pipeline.detect, "detect", resources)
+        embed_card, embed_session = _open_model(pipeline.embed, "embed", resources)
+        spec = pipeline.detect
+        detector = Detector(
+            detect_card, detect_session, spec.score_min, spec.nms_iou, batch_max=spec.batch_max
+        )
+        embedder = Embedder(embed_card, embed_session, pipeline.embed)
+        trackers = {name: CameraTracker(pipeline.track) for name in names}
+        builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
+        identifier = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        facts = Facts(
+            run=uuid.uuid4().hex[:10],
+            site=cameras.site.name,
+            started_at_ns=clock.now_ns(),
+            start_timeout_s=cameras.site.start_timeout_s,
+            pipeline=title,
+            models=(detect_card.fingerprint, embed_card.fingerprint),
+        )
+        outputs = open_outputs(
+            folder,
+            site=facts.site,
+            run=facts.run,
+            cameras=names,
+            crops=crops,
+            video=video or pipeline.sink.video,
+        )
+        association = Association(builders, identifier, outputs, live)
+        tail = Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S)
+        board = Board()
+        front = NativeFront(
+            _readers(cameras, clock, facts.started_at_ns, board),
+            detector,
+            trackers,
+            Cropper(pipeline.crop),
+            tail,
+            board,
+            regions={camera.name: Region(camera.roi) for camera in cameras.cameras if camera.roi},
+            size=size,
+            batch_max=_frames_per_batch(spec, detect_card, len(names) if live else None),
+            batch_wait_s=spec.batch_wait_ms / 1000 if live else FULL_BATCH_WAIT_S,
+            pictures=outputs.wants_pictures,
+        )
+        return Run(facts, front, association, board, outputs, resources.pop_all(), redact)
+
+
+def pipeline_title(file: Path) -> str:
+    """Return what a pipeline is called: its file's name, or its folder's where that is ``pipeline.yaml``."""
+    return file.resolve().parent.name if file.name == "pipeline.yaml" else file.stem
+
+
+def _frames_per_batch(spec: DetectSpec, card: ModelCard, most: int | None) -> int:
+    """Return how many frames to gather: never more than one call takes, live not more than one per camera."""
+    return min(spec.batch_max, card.batch or spec.batch_max, most or spec.batch_max)
+
+
+def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) -> list[CameraReader]:
+    from edge.stages.capture import CameraReader
+
+    return [CameraReader(camera, clock, started_ns, board.on_state) for camera in cameras.cameras]
+
+
+def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:
+    """Find a model's card and weights and open it; it is closed with ``resources``."""
+    from edge.backends import check_ports, open_session
+    from edge.config.catalog import load_card
+    from edge.config.weights import find_weights
+
+    card = load_card(spec.model)
+    if card.task != task:
+        raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
+    session = open_session(
+        find_weights(card), backend=spec.backend, threads=spec.threads, card_name=card.name
+    )
+    resources.callback(session.close)
+    check_ports(session, card)
+    return card, session

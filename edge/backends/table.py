@@ -1,0 +1,110 @@
+"""The literal table of backends, and how one of them is chosen and opened.
+
+A new backend is one module with a class ``(path, *, threads, card_name)`` that is a
+:class:`~edge.backends.session.Session`, one row here, and its name in ``tests/backends/test_parity.py``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from edge.backends.session import Session
+from edge.errors import ConfigError, MissingExtraError, ModelError
+
+__all__ = ["AUTO", "BACKENDS", "Backend", "open_session"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One row: where a backend's class is, and what must be installed for it.
+
+    target: ``module:attribute`` of the class.
+    install: what to give ``pip install`` when a package it needs is missing.
+    """
+
+    target: str
+    install: str
+
+
+BACKENDS: dict[str, Backend] = {
+    "onnxruntime": Backend("edge.backends.onnxruntime:OnnxRuntimeSession", "onnxruntime"),
+    "onnxruntime-cuda": Backend("edge.backends.onnxruntime:OnnxRuntimeCudaSession", "edge-reid[gpu]"),
+}
+
+# What "auto" tries, fastest first; one that is not installed, or finds no GPU, is passed over.
+AUTO = ("onnxruntime-cuda", "onnxruntime")
+
+
+def open_session(
+    path: str | Path, *, backend: str = "auto", threads: int = 1, card_name: str = ""
+) -> Session:
+    """Open a network.
+
+    Check its file first (:func:`edge.config.weights.find_weights`) and its ports afterwards
+    (:func:`edge.backends.check_ports`).
+
+    Args:
+        path: file of weights, e.g. ``pretrained/yolox_nano.onnx``.
+        backend: a name of :data:`BACKENDS`, or ``auto`` for the first of :data:`AUTO` that this
+            machine has.
+        threads: threads that one call of ``run`` may use; more than 0.
+        card_name: the model's name, for messages; the file's name when empty.
+
+    Raises:
+        ConfigError: no such backend, or no sensible number of threads.
+        MissingExtraError: the backend's package or device is missing.
+        ModelError: the file is missing, empty, or no network the backend can read.
+    """
+    file = Path(path)
+    name = card_name or file.name
+    if threads < 1:
+        raise ConfigError(f"model '{name}': threads must be 1 or more (got {threads})")
+    if backend != "auto" and backend not in BACKENDS:
+        known = ", ".join(["auto", *BACKENDS])
+        raise ConfigError(f"model '{name}': no backend is called '{backend}'; there are: {known}")
+    _check_file(file, name)
+    if backend != "auto":
+        return _opener(backend)(file, threads=threads, card_name=name)
+    for candidate in AUTO[:-1]:
+        try:
+            return _opener(candidate)(file, threads=threads, card_name=name)
+        except MissingExtraError as error:
+            log.debug("model '%s': backend 'auto' passes over '%s': %s", name, candidate, error)
+    return _opener(AUTO[-1])(file, threads=threads, card_name=name)
+
+
+def _check_file(file: Path, name: str) -> None:
+    """Refuse what no backend could read, with a better message than a backend's."""
+    try:
+        size_bytes = file.stat().st_size
+    except FileNotFoundError:
+        raise ModelError(f"model '{name}': there is no file {file}") from None
+    except OSError as error:
+        raise ModelError(f"model '{name}': cannot read {file}: {error.strerror}") from None
+    if not file.is_file():
+        raise ModelError(f"model '{name}': {file} is not a file")
+    if size_bytes == 0:
+        raise ModelError(f"model '{name}': {file} is empty (0 bytes); copy or pull it again")
+
+
+def _opener(backend: str) -> Callable[..., Session]:
+    """The backend's class, imported now; MissingExtraError when a package it needs is not there."""
+    row = BACKENDS[backend]
+    module, _, attribute = row.target.partition(":")
+    try:
+        opener = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if not missing or missing.split(".")[0] == "edge":
+            raise  # a mistake of ours, not a missing package
+        raise MissingExtraError(
+            f"backend '{backend}' needs the package '{missing}'; pip install '{row.install}'"
+        ) from None
+    return cast(Callable[..., Session], opener)

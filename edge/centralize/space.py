@@ -1,0 +1,138 @@
+"""The feature space of a site: camera means removed, the noise within a person made equal.
+
+Two label-free corrections, both learnt from what the cameras themselves see:
+
+* Each camera's mean embedding is removed, so that light, colour cast and background of a camera
+  count for nothing (measured: docs/decisions.md).
+* The scatter of embeddings *within* a tracklet is noise by definition (pose, blur, step), so the
+  space is whitened by it: directions in which one person varies anyway count for less. This is the
+  within-class half of linear discriminant analysis with tracklets as classes.
+
+Both are shrunk towards doing nothing while little has been seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FeatureSpace"]
+
+Matrix = NDArray[np.float64]
+
+
+class FeatureSpace:
+    """Learns from tracklets, and maps embeddings into the corrected space.
+
+    Memory: one mean per camera and one matrix (d, d); nothing grows with time. Not thread-safe.
+
+    Args:
+        remove_camera_mean: False keeps the means in.
+        whiten: False leaves the scatter as it is.
+        shrinkage: share of the mean variance added to every direction; 0 is full whitening.
+        prior_ratio: the scatter counts half when so many times its dimensions have been seen.
+        prior_tracks: a camera's mean counts half when so many tracks have been seen in it.
+        memory_embeddings: from this many embeddings on, old ones are slowly forgotten.
+    """
+
+    def __init__(
+        self,
+        *,
+        remove_camera_mean: bool = True,
+        whiten: bool = True,
+        shrinkage: float = 1.0,
+        prior_ratio: float = 2.0,
+        prior_tracks: float = 4.0,
+        memory_embeddings: float = 20_000.0,
+    ) -> None:
+        self._remove = remove_camera_mean
+        self._whiten = whiten
+        self._shrinkage = shrinkage
+        self._prior_ratio = prior_ratio
+        self._prior_tracks = prior_tracks
+        self._memory = memory_embeddings
+        self._sums: dict[str, Matrix] = {}
+        self._weights: dict[str, float] = {}
+        self._tracks: dict[str, int] = {}
+        self._scatter: Matrix | None = None
+        self._freedom = 0.0
+        self._map: Matrix | None = None
+        self._map_freedom = 0.0
+
+    @property
+    def version(self) -> tuple[float, float]:
+        """Changes when :meth:`transform` would give something noticeably different."""
+        return self._map_freedom, float(sum(self._tracks.values()))
+
+    def learn(self, camera: str, vectors: NDArray[np.float32], *, new_track: bool) -> None:
+        """Take in the embeddings of one closed tracklet.
+
+        Args:
+            camera: where it was seen.
+            vectors: float32 (m, d), unit length.
+            new_track: True when it is the first piece of its track.
+        """
+        if vectors.ndim != 2 or len(vectors) == 0:
+            return
+        rows = vectors.astype(np.float64)
+        keep = 1.0 - 1.0 / self._memory
+        decay = keep ** len(rows)
+        total = self._sums.get(camera)
+        self._sums[camera] = rows.sum(axis=0) if total is None else total * decay + rows.sum(axis=0)
+        self._weights[camera] = self._weights.get(camera, 0.0) * decay + len(rows)
+        self._tracks[camera] = self._tracks.get(camera, 0) + int(new_track)
+        if self._whiten and len(rows) > 1:
+            apart = rows - rows.mean(axis=0)
+            scatter = apart.T @ apart
+            self._scatter = scatter if self._scatter is None else self._scatter * decay + scatter
+            self._freedom = self._freedom * decay + len(rows) - 1
+
+    def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
+        """Map embeddings into the corrected space.
+
+        Args:
+            vectors: float32 (n, d), unit length.
+            cameras: n camera names.
+
+        Returns:
+            float64 (n, d), unit length (a zero row stays zero).
+        """
+        rows = vectors.astype(np.float64)
+        if len(rows) == 0:
+            return rows
+        if self._remove and self._sums:
+            means = {camera: self._mean(camera) for camera in set(cameras)}
+            rows = rows - np.stack([means[camera] for camera in cameras])
+        matrix = self._whitening()
+        if matrix is not None:
+            rows = rows @ matrix
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(norms, 1e-12))
+
+    def _mean(self, camera: str) -> Matrix:
+        """The camera's mean, shrunk to the site's and, while few people were seen, to nothing."""
+        site_sum = np.sum(list(self._sums.values()), axis=0)
+        site_mean = site_sum / sum(self._weights.values())
+        here = self._tracks.get(camera, 0)
+        share = here / (here + self._prior_tracks) if here else 0.0
+        own = self._sums[camera] / self._weights[camera] if camera in self._sums else site_mean
+        mixed = share * own + (1.0 - share) * site_mean
+        people = sum(self._tracks.values())
+        return np.asarray(mixed * (people / (people + self._prior_tracks)))
+
+    def _whitening(self) -> Matrix | None:
+        """The map W^(-1/2) up to a rotation; made anew when a quarter more has been seen."""
+        if self._scatter is None or self._freedom < 1:
+            return None
+        if self._map is None or self._freedom > 1.25 * self._map_freedom:
+            size = len(self._scatter)
+            trust = self._freedom / (self._freedom + self._prior_ratio * size)
+            within = self._scatter / self._freedom
+            level = max(float(np.trace(within)) / size, 1e-12)
+            even = self._shrinkage + (1.0 - trust)
+            lower = np.linalg.cholesky(trust * within + even * level * np.eye(size))
+            self._map = np.linalg.inv(lower).T
+            self._map_freedom = self._freedom
+        return self._map

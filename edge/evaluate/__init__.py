@@ -1,0 +1,1 @@
+"""Scores of results against ground truth."""

@@ -1,0 +1,24 @@
+"""What flows between the stages: frozen records without logic."""
+
+from __future__ import annotations
+
+from edge.records.crop import Crop, CroppedFrame, EmbeddedFrame, Embedding
+from edge.records.detections import Detections
+from edge.records.frame import Frame
+from edge.records.identity import Decision, LiveIdentity, Settled
+from edge.records.tracklet import Tracklet
+from edge.records.tracks import Tracks
+
+__all__ = [
+    "Crop",
+    "CroppedFrame",
+    "Decision",
+    "Detections",
+    "EmbeddedFrame",
+    "Embedding",
+    "Frame",
+    "LiveIdentity",
+    "Settled",
+    "Tracklet",
+    "Tracks",
+]

@@ -1,0 +1,140 @@
+"""The embed stage: crops of any cameras in, one unit vector for each of them out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.backends.pictures import InputBatch
+from edge.backends.session import Session
+from edge.config.card import ModelCard
+from edge.config.pipeline import EmbedSpec
+from edge.errors import ModelError
+from edge.records import Crop, CroppedFrame, EmbeddedFrame, Embedding
+
+__all__ = ["Embedder"]
+
+_log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+Sums = NDArray[np.float64]
+
+
+class Embedder:
+    """Describes crops with one ReID network.
+
+    Owns its input buffer, so one thread at a time may call :meth:`embed`; it starts none itself. The
+    session stays the caller's to close.
+
+    Args:
+        card: what the network needs.
+        session: the open network.
+        spec: most pictures per run (a network's fixed batch is obeyed), and whether each crop is averaged
+            with its mirror image.
+
+    Raises:
+        ModelError: the card is not one of an embedding network.
+    """
+
+    def __init__(self, card: ModelCard, session: Session, spec: EmbedSpec) -> None:
+        if card.task != "embed" or card.dim is None:
+            raise ModelError(
+                f"model '{card.name}' (task '{card.task}') gives no embeddings; "
+                "choose a model with task 'embed'"
+            )
+        self.card = card
+        self._dim = card.dim
+        self._flip = spec.flip
+        self._session = session
+        self._batch_max = card.batch or spec.batch_max
+        self._inputs = InputBatch(card.input, card.batch or 1)
+        self._unusable = 0
+
+    @property
+    def unusable(self) -> int:
+        """How many crops were dropped so far because the network gave NaN, infinity or only zeros."""
+        return self._unusable
+
+    def embed(self, batch: Sequence[CroppedFrame]) -> list[EmbeddedFrame]:
+        """Describe the crops of several frames, in shared runs of the network.
+
+        Args:
+            batch: frames of any cameras, with any number of crops.
+
+        Returns:
+            One record per frame, in the same order; its embeddings in the order of its crops, without
+            those that were unusable. Each vector is its own memory, safe to keep.
+
+        Raises:
+            ModelError: the network's output is not what its card says.
+        """
+        crops = [crop for frame in batch for crop in frame.crops]
+        vectors = iter(self._vectors(crops))
+        frames: list[EmbeddedFrame] = []
+        for frame in batch:
+            pairs = [(crop, next(vectors)) for crop in frame.crops]
+            embeddings = tuple(
+                Embedding(crop, vector, self.card.fingerprint) for crop, vector in pairs if vector is not None
+            )
+            frames.append(EmbeddedFrame(frame.tracks, embeddings))
+        return frames
+
+    def _vectors(self, crops: Sequence[Crop]) -> list[Floats | None]:
+        """A unit vector for each crop; None where the network gave nothing usable."""
+        if not crops:
+            return []
+        images = [crop.image_bgr_hwc for crop in crops]
+        owners = list(range(len(crops)))
+        if self._flip:
+            images += [image[:, ::-1] for image in images]
+            owners += owners
+        sums = np.zeros((len(crops), self._dim))
+        for start in range(0, len(images), self._batch_max):
+            stop = start + self._batch_max
+            # Nothing of the session's own memory leaves this loop: it is added into ours.
+            np.add.at(sums, owners[start:stop], _directions(self._run(images[start:stop])))
+        units = _directions(sums)
+        usable = np.isfinite(units[:, 0])  # a row is NaN as a whole or not at all
+        self._count_unusable(len(usable) - int(np.count_nonzero(usable)))
+        return [
+            unit.astype(np.float32) if good else None
+            for unit, good in zip(units, usable.tolist(), strict=True)
+        ]
+
+    def _run(self, images: Sequence[NDArray[np.uint8]]) -> Sums:
+        """The network's raw output for at most one batch of pictures, float64 (n, dim)."""
+        rows = self.card.batch or len(images)
+        if rows > self._inputs.slots:
+            self._inputs = InputBatch(self.card.input, rows)
+        for slot in range(rows):
+            self._inputs.write(slot, images[min(slot, len(images) - 1)])
+        name = next(iter(self.card.outputs))
+        output = self._session.run({self.card.input.name: self._inputs.view(rows)})[name]
+        if output.size != rows * self._dim or output.shape[0] != rows:
+            raise ModelError(
+                f"model '{self.card.name}': output '{name}' has shape {list(output.shape)}, "
+                f"{rows} pictures and dim {self._dim} need [{rows}, {self._dim}]: correct dim in its card"
+            )
+        return output.reshape(rows, self._dim)[: len(images)].astype(np.float64)
+
+    def _count_unusable(self, count: int) -> None:
+        """Add to the total and say so the first time."""
+        if count and not self._unusable:
+            _log.warning(
+                "model '%s' gave NaN, infinite or zero embeddings; they are dropped and counted "
+                "(weights intact?)",
+                self.card.name,
+            )
+        self._unusable += count
+
+
+def _directions(vectors: Sums) -> Sums:
+    """Rows scaled to unit length; NaN where a row has no direction. (n, d) to (n, d)."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+        # Two opposite unit vectors cancel to rounding errors, which are no direction.
+        units: Sums = np.where((lengths > 1e-9) & np.isfinite(lengths), vectors / lengths, np.nan)
+    return units

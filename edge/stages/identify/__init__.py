@@ -1,0 +1,7 @@
+"""Decide who is who: within a camera, across absences, and across cameras."""
+
+from __future__ import annotations
+
+from edge.stages.identify.identifier import Identifier, Outcome
+
+__all__ = ["Identifier", "Outcome"]

@@ -1,0 +1,129 @@
+"""All outputs of a run behind one face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edge.errors import RunError
+from edge.records.frame import Frame
+from edge.records.identity import Decision, LiveIdentity, Settled
+from edge.stages.sink.base import Sink
+from edge.stages.sink.events import EventSink
+from edge.stages.sink.folder import prepare_folder
+from edge.stages.sink.mot import MotSink
+from edge.stages.sink.report import ReportSink
+from edge.stages.sink.summary import RunSummary, SummaryFile
+from edge.stages.sink.video import VideoSink
+
+__all__ = ["Outputs", "open_outputs"]
+
+
+class Outputs:
+    """Hands what the pipeline decides to every sink.
+
+    ``decide``, ``settle`` and ``merge`` belong to one thread, ``show`` to one thread (which may be
+    another), ``progress`` to one (usually the main thread). Call :meth:`close` once, when these threads
+    have ended; it closes every sink also when one of them fails.
+
+    Args:
+        sinks: told about everything.
+        summary: keeps summary.json; None writes none.
+        films: sinks that are told about pictures only.
+    """
+
+    def __init__(
+        self, sinks: Sequence[Sink], summary: SummaryFile | None = None, films: Sequence[Sink] = ()
+    ) -> None:
+        self._sinks = list(sinks)
+        self._films = list(films)
+        self._summary = summary
+        self._closed = False
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether :meth:`show` does anything, so that frames need not be kept otherwise."""
+        return bool(self._films)
+
+    @property
+    def events(self) -> int:
+        """Events written so far."""
+        return sum(sink.written for sink in self._sinks if isinstance(sink, EventSink))
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Take decisions in the order they were made."""
+        for sink in self._sinks:
+            sink.decide(decisions)
+
+    def settle(self, settled: Settled) -> None:
+        """Take boxes whose identity is final, per camera in frame order."""
+        for sink in self._sinks:
+            sink.settle(settled)
+
+    def merge(self, old: int, new: int) -> None:
+        """Take notice of a merge there was no decision about."""
+        for sink in self._sinks:
+            sink.merge(old, new)
+
+    def show(self, frame: Frame, live: LiveIdentity) -> None:
+        """Take a picture and what is believed about it at present."""
+        for film in self._films:
+            film.show(frame, live)
+
+    def progress(self, make: Callable[[], RunSummary]) -> None:
+        """Bring summary.json up to date if that is due (every 5 s); ``make`` is called only then."""
+        if self._summary is not None:
+            self._summary.progress(make)
+
+    def close(self, summary: RunSummary) -> None:
+        """Write what is left; later calls do nothing.
+
+        Raises:
+            RunError: the first output that could not be written; the others are complete.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        closers = [sink.close for sink in (*self._sinks, *self._films)]
+        if self._summary is not None:
+            closers.append(self._summary.close)
+        first: RunError | None = None
+        for close in closers:
+            try:
+                close(summary)
+            except RunError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+
+def open_outputs(
+    folder: Path,
+    *,
+    site: str,
+    run: str,
+    cameras: Sequence[str],
+    crops: bool = True,
+    video: bool = False,
+) -> Outputs:
+    """Prepare the output folder and open everything ``edge-run`` writes.
+
+    Args:
+        folder: made if missing; see :func:`edge.stages.sink.folder.prepare_folder` for a used one.
+        site: the site's name.
+        run: id of this run.
+        cameras: names of all cameras.
+        crops: whether report.html shows pictures of people.
+        video: whether to write annotated videos.
+
+    Raises:
+        OutputError: the folder cannot be made or written, or other files are in the way.
+        RunError: a file in it cannot be written.
+    """
+    prepare_folder(folder)
+    sinks = [
+        EventSink(folder, site=site, run=run),
+        MotSink(folder, cameras),
+        ReportSink(folder, crops=crops),
+    ]
+    return Outputs(sinks, SummaryFile(folder), [VideoSink(folder)] if video else [])

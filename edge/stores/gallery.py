@@ -1,0 +1,89 @@
+"""Identities that left the window, each remembered by a few real visits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Exemplar", "Gallery"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exemplar:
+    """One past visit of a person.
+
+    vector: float32 (d,), unit length, as embedded (not centralized).
+    weight: sum of the qualities of the embeddings behind it.
+    start_s, end_s: event time.
+    head, tail: centre of its first and last box, pixels.
+    height_px: height of the person at the end.
+    """
+
+    camera: str
+    vector: NDArray[np.float32]
+    weight: float
+    start_s: float
+    end_s: float
+    head: tuple[float, float]
+    tail: tuple[float, float]
+    height_px: float
+
+
+class Gallery:
+    """Past visits by identity, bounded in identities and in visits of each.
+
+    Real visits near the centre of their person are kept rather than a mean, which blurs the views
+    it was made from (measured: docs/decisions.md).
+
+    Args:
+        people_max: identities remembered; the one unseen for longest is forgotten first.
+        exemplars_max: visits kept of each.
+    """
+
+    def __init__(self, *, people_max: int, exemplars_max: int) -> None:
+        self._people_max = people_max
+        self._exemplars_max = exemplars_max
+        self._people: dict[int, list[Exemplar]] = {}
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def __contains__(self, identity: int) -> bool:
+        return identity in self._people
+
+    def __iter__(self) -> Iterator[tuple[int, list[Exemplar]]]:
+        return iter(sorted(self._people.items()))
+
+    def add(self, identity: int, exemplar: Exemplar) -> list[int]:
+        """Remember a visit.
+
+        Returns:
+            Identities forgotten to make room.
+        """
+        kept = self._people.pop(identity, [])
+        kept.append(exemplar)
+        self._people[identity] = self._nearest_centre(kept)
+        forgotten = []
+        while len(self._people) > self._people_max:
+            oldest = next(iter(self._people))
+            del self._people[oldest]
+            forgotten.append(oldest)
+        return forgotten
+
+    def merge(self, identity: int, other: int) -> None:
+        """Everything known of ``other`` now belongs to ``identity``."""
+        moved = self._people.pop(other, [])
+        if moved or identity in self._people:
+            kept = self._people.pop(identity, []) + moved
+            self._people[identity] = self._nearest_centre(kept)
+
+    def _nearest_centre(self, exemplars: list[Exemplar]) -> list[Exemplar]:
+        while len(exemplars) > self._exemplars_max:
+            vectors = np.stack([e.vector for e in exemplars])
+            weights = np.array([e.weight for e in exemplars])
+            nearness = vectors @ (weights @ vectors)
+            exemplars = [e for i, e in enumerate(exemplars) if i != int(nearness.argmin())]
+        return exemplars

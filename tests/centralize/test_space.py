@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.centralize import FeatureSpace
+
+DIMENSIONS = 12
+
+
+def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def tracks_of(rng: np.random.Generator, count: int, noise: NDArray[np.float64]) -> list[NDArray[np.float32]]:
+    """Tracks of 10 embeddings; ``noise`` is the standard deviation within a person by direction."""
+    people = rng.standard_normal((count, DIMENSIONS))
+    return [unit(person + rng.standard_normal((10, DIMENSIONS)) * noise) for person in people]
+
+
+def cosine(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    return rows @ rows.T
+
+
+def test_nothing_learnt_changes_nothing() -> None:
+    rows = unit(np.random.default_rng(0).standard_normal((4, DIMENSIONS)))
+    np.testing.assert_allclose(FeatureSpace().transform(rows, ["a"] * 4), rows, atol=1e-6)
+
+
+def test_no_rows_give_no_rows() -> None:
+    assert FeatureSpace().transform(np.zeros((0, DIMENSIONS), np.float32), []).shape == (0, DIMENSIONS)
+
+
+def test_everything_switched_off_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    space = FeatureSpace(remove_camera_mean=False, whiten=False)
+    for rows in tracks_of(rng, 5, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    rows = unit(rng.standard_normal((4, DIMENSIONS)))
+    np.testing.assert_allclose(space.transform(rows, ["a"] * 4), rows, atol=1e-6)
+
+
+def test_rows_come_out_with_unit_length() -> None:
+    rng = np.random.default_rng(2)
+    space = FeatureSpace()
+    for rows in tracks_of(rng, 5, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    out = space.transform(unit(rng.standard_normal((6, DIMENSIONS))), ["a", "b", "a", "a", "b", "c"])
+    np.testing.assert_allclose(np.linalg.norm(out, axis=1), 1.0, atol=1e-9)
+    assert out.dtype == np.float64
+
+
+def test_a_colour_cast_of_one_camera_no_longer_counts() -> None:
+    """The same people in two cameras, one of which adds the same vector to everybody."""
+    rng = np.random.default_rng(3)
+    cast = 2.5 * unit(rng.standard_normal(DIMENSIONS))
+    people = unit(rng.standard_normal((20, DIMENSIONS)))
+    plain, tinted = people, unit(people + cast)
+    space = FeatureSpace(whiten=False)
+    for one, other in zip(plain, tinted, strict=True):
+        space.learn("plain", one[None], new_track=True)
+        space.learn("tinted", other[None], new_track=True)
+    out = space.transform(np.concatenate([plain, tinted]), ["plain"] * 20 + ["tinted"] * 20)
+
+    def rank1(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+        return float(((one @ other.T).argmax(axis=1) == np.arange(20)).mean())
+
+    def spread(rows: NDArray[np.floating]) -> float:
+        """How alike strangers of one camera are."""
+        return float((rows @ rows.T)[~np.eye(20, dtype=bool)].mean())
+
+    assert rank1(out[:20], out[20:]) >= rank1(plain, tinted)
+    assert spread(tinted) > 0.6
+    assert abs(spread(out[20:])) < 0.2
+
+
+def test_a_direction_in_which_everybody_varies_counts_for_less() -> None:
+    rng = np.random.default_rng(4)
+    noise = np.full(DIMENSIONS, 0.1)
+    noise[0] = 3.0
+    space = FeatureSpace(remove_camera_mean=False, shrinkage=0.1)
+    for rows in tracks_of(rng, 60, noise):
+        space.learn("a", rows, new_track=True)
+    tests = tracks_of(rng, 8, noise)
+    rows = np.concatenate(tests)
+    same = np.kron(np.eye(8), np.ones((10, 10))) > 0
+    before = cosine(rows.astype(np.float64))
+    after = cosine(space.transform(rows, ["a"] * len(rows)))
+    assert after[same].mean() - after[~same].mean() > before[same].mean() - before[~same].mean() + 0.2
+
+
+def test_the_map_is_the_inverse_root_of_the_shrunk_scatter() -> None:
+    """Against the formula, written down again: W = trust * scatter + (shrinkage + 1 - trust) * level * I."""
+    rng = np.random.default_rng(5)
+    space = FeatureSpace(remove_camera_mean=False, shrinkage=0.5, prior_ratio=2.0, memory_embeddings=1e12)
+    rows = unit(rng.standard_normal((500, DIMENSIONS)))
+    space.learn("a", rows, new_track=True)
+    apart = rows.astype(np.float64) - rows.astype(np.float64).mean(axis=0)
+    within = apart.T @ apart / 499
+    trust = 499 / (499 + 2.0 * DIMENSIONS)
+    level = np.trace(within) / DIMENSIONS
+    shrunk = trust * within + (0.5 + 1 - trust) * level * np.eye(DIMENSIONS)
+    asked = unit(rng.standard_normal((7, DIMENSIONS))).astype(np.float64)
+    squared = np.einsum("id,de,je->ij", asked, np.linalg.inv(shrunk), asked)
+    expected = squared / np.sqrt(np.outer(np.diag(squared), np.diag(squared)))
+    out = space.transform(asked.astype(np.float32), ["a"] * 7)
+    np.testing.assert_allclose(out @ out.T, expected, atol=1e-5)
+
+
+def test_little_seen_changes_little() -> None:
+    rng = np.random.default_rng(6)
+    rows = unit(rng.standard_normal((5, DIMENSIONS)))
+    few, many = (FeatureSpace(remove_camera_mean=False, shrinkage=0.1) for _ in range(2))
+    for number, seen in enumerate(tracks_of(rng, 40, np.linspace(0.1, 2, DIMENSIONS)) * 5):
+        many.learn("a", seen, new_track=True)
+        if number == 0:
+            few.learn("a", seen[:3], new_track=True)
+
+    def moved(space: FeatureSpace) -> float:
+        return float(np.abs(cosine(space.transform(rows, ["a"] * 5)) - rows @ rows.T).mean())
+
+    assert moved(few) < 0.5 * moved(many)
+
+
+def test_a_lone_person_is_not_taken_for_the_background() -> None:
+    """One long track is nearly its camera's mean; removing it all would leave nothing but noise."""
+    rng = np.random.default_rng(7)
+    person = unit(rng.standard_normal(DIMENSIONS))
+    space = FeatureSpace(whiten=False)
+    for part in range(20):
+        looks = unit(person + 0.03 * rng.standard_normal((10, DIMENSIONS)))
+        space.learn("a", looks, new_track=part == 0)
+    two = unit(person + 0.03 * rng.standard_normal((2, DIMENSIONS)))
+    out = space.transform(two, ["a", "a"])
+    assert out[0] @ out[1] > 0.8
+
+
+def test_an_unknown_camera_has_the_mean_of_the_site() -> None:
+    rng = np.random.default_rng(8)
+    space = FeatureSpace(whiten=False)
+    for rows in tracks_of(rng, 30, np.full(DIMENSIONS, 0.1)):
+        space.learn("a", rows, new_track=True)
+    rows = unit(rng.standard_normal((3, DIMENSIONS)))
+    np.testing.assert_allclose(
+        space.transform(rows, ["new"] * 3), space.transform(rows, ["a"] * 3), atol=0.05
+    )
+
+
+def test_old_embeddings_are_forgotten() -> None:
+    rng = np.random.default_rng(9)
+    morning, evening = unit(rng.standard_normal((2, DIMENSIONS)))
+    used, fresh = (FeatureSpace(whiten=False, memory_embeddings=200.0) for _ in range(2))
+    for _ in range(100):
+        used.learn("a", unit(morning + 0.1 * rng.standard_normal((10, DIMENSIONS))), new_track=True)
+    for _ in range(400):
+        rows = unit(evening + 0.1 * rng.standard_normal((10, DIMENSIONS)))
+        used.learn("a", rows, new_track=True)
+        fresh.learn("a", rows, new_track=True)
+    asked = unit(rng.standard_normal((4, DIMENSIONS)))
+    np.testing.assert_allclose(used.transform(asked, ["a"] * 4), fresh.transform(asked, ["a"] * 4), atol=0.02)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0, 0), np.float32), np.zeros(0, np.float32)])
+def test_a_tracklet_without_embeddings_teaches_nothing(rows: NDArray[np.float32]) -> None:
+    space = FeatureSpace()
+    before = space.version
+    space.learn("a", rows, new_track=True)
+    assert space.version == before
+
+
+def test_the_version_tells_that_something_changed() -> None:
+    rng = np.random.default_rng(10)
+    space = FeatureSpace()
+    asked = unit(rng.standard_normal((2, DIMENSIONS)))
+    versions = [space.version]
+    for rows in tracks_of(rng, 30, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+        space.transform(asked, ["a"] * 2)
+        versions.append(space.version)
+    assert len(set(versions)) == len(versions)
+
+
+def test_memory_does_not_grow() -> None:
+    rng = np.random.default_rng(11)
+    space = FeatureSpace()
+
+    def held() -> int:
+        return sum(np.asarray(v).size if not isinstance(v, dict) else len(v) for v in vars(space).values())
+
+    for rows in tracks_of(rng, 5, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    early = held()
+    for rows in tracks_of(rng, 100, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    assert held() == early
