@@ -160,6 +160,9 @@ class FakeBuilder:
     def add(self, frame: EmbeddedFrame) -> list[Tracks]:
         return [frame.tracks] if len(frame.tracks.track_ids) else []
 
+    def advance(self, now_ns: int) -> list[Tracks]:
+        return []
+
     def close(self) -> list[Tracks]:
         self.closed = True
         return []
@@ -188,6 +191,10 @@ class FakeIdentifier(Failing):
 
     @property
     def unknown(self) -> int:
+        return 0
+
+    @property
+    def left_out(self) -> int:
         return 0
 
     def identity_of(self, camera: str, track: int) -> int:

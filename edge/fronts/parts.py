@@ -120,6 +120,10 @@ class Builder(Protocol):
         """Take the next frame; return tracklets that are new, grew or ended."""
         ...
 
+    def advance(self, now_ns: int) -> list[Tracklet]:
+        """No frame has come up to an event time: return tracklets that ended by that."""
+        ...
+
     def close(self) -> list[Tracklet]:
         """End all tracklets."""
         ...
@@ -166,6 +170,11 @@ class Identifying(Protocol):
     @property
     def unknown(self) -> int:
         """Tracklets that are nobody known."""
+        ...
+
+    @property
+    def left_out(self) -> int:
+        """Boxes that are not written because nobody can be named for them."""
         ...
 
 

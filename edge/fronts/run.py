@@ -199,6 +199,7 @@ class Run:
             wall_s=wall_s,
             identities=self._association.people,
             unknown=self._association.unknown,
+            boxes_left_out=self._association.left_out,
             events=self._outputs.events,
             cameras=self._board.rows(wall_s),
             stages=self._front.stage_rows(),

@@ -11,11 +11,12 @@ from edge.flow import Channel, Inlet, MeterSnapshot, StageMeter, Workers, pump_b
 from edge.fronts.blame import Blame
 from edge.fronts.parts import Builder, Embedding, Identifying, Outcome, Parcel, Takers
 from edge.fronts.watermark import Watermark
-from edge.records import CroppedFrame, EmbeddedFrame, Frame, LiveIdentity, Tracks
+from edge.records import CroppedFrame, EmbeddedFrame, Frame, LiveIdentity, Tracklet, Tracks
 
 __all__ = ["Association", "Tail"]
 
 _BATCH_FRAMES_MAX = 8
+_LOOK_NS = 1_000_000_000
 
 
 class Association:
@@ -36,8 +37,9 @@ class Association:
         self._takers = takers
         self._live = live
         self._watermark = Watermark()
+        self._next_look_ns = 0
         self._intact = True
-        self._people = self._unknown = 0  # copies that the main thread may read
+        self._people = self._unknown = self._left_out = 0  # copies that the main thread may read
         self.meters = {name: StageMeter(name) for name in ("tracklet", "identify", "sink")}
 
     @property
@@ -49,6 +51,11 @@ class Association:
     def unknown(self) -> int:
         """Tracklets that were nobody known at the last decision; from any thread."""
         return self._unknown
+
+    @property
+    def left_out(self) -> int:
+        """Boxes that were not written, for want of a name, at the last decision; from any thread."""
+        return self._left_out
 
     @property
     def intact(self) -> bool:
@@ -66,13 +73,14 @@ class Association:
         camera = tracks.camera
         begun_s = time.perf_counter()
         self._intact = False
+        mark_ns = self._watermark.pass_frame(tracks.captured_at_ns, live=camera in self._live)
         with Blame("tracklet", camera):
             tracklets = self._builders[camera].add(frame)
+            tracklets += self._left_behind(camera, mark_ns)
         built_s = time.perf_counter()
         with Blame("identify", camera):
             if tracklets:
                 self._identifier.add(tracklets)
-            mark_ns = self._watermark.pass_frame(tracks.captured_at_ns, live=camera in self._live)
             outcome = self._identifier.advance(mark_ns)
         self._intact = True
         decided_s = time.perf_counter()
@@ -84,6 +92,14 @@ class Association:
                 if picture is not None:
                     self._takers.show(picture, self._live_identity(tracks))
             self.meters["sink"].record(time.perf_counter() - decided_s)
+
+    def _left_behind(self, camera: str, mark_ns: int) -> list[Tracklet]:
+        """Once a second of event time: what the other cameras, which may be down, have left open."""
+        if mark_ns < self._next_look_ns:
+            return []
+        self._next_look_ns = mark_ns + _LOOK_NS
+        others = (builder for name, builder in self._builders.items() if name != camera)
+        return [tracklet for builder in others for tracklet in builder.advance(mark_ns)]
 
     def finish(self) -> None:
         """End every tracklet and settle every identity; call it once, after the last frame.
@@ -105,15 +121,19 @@ class Association:
         self.meters["identify"].record(decided_s - begun_s, 0)
         with Blame("sink"):
             self._hand_on(outcome)
-        self._people, self._unknown = self._identifier.people, self._identifier.unknown
+        self._count()
         self.meters["sink"].record(time.perf_counter() - decided_s, 0)
 
     def _hand_on(self, outcome: Outcome) -> None:
         if outcome.decisions:
-            self._people, self._unknown = self._identifier.people, self._identifier.unknown
+            self._count()
             self._takers.decide(outcome.decisions)
         for settled in outcome.settled:
             self._takers.settle(settled)
+
+    def _count(self) -> None:
+        self._people, self._unknown = self._identifier.people, self._identifier.unknown
+        self._left_out = self._identifier.left_out
 
     def _live_identity(self, tracks: Tracks) -> LiveIdentity:
         who = [self._identifier.identity_of(tracks.camera, track) for track in tracks.track_ids.tolist()]

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 import edge.errors
 from edge.config.cameras import Camera, CamerasFile, SiteSettings, load_cameras
+from edge.config.pipeline import PipelineSpec
 from edge.config.sources import DeviceSource, FileSource, HttpSource, Reconnect, RtspSource
 
 
@@ -45,3 +46,31 @@ def test_every_error_class_has_a_heading(checkout: Path) -> None:
     text = (checkout / "docs/errors.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (\w+)$", text, re.MULTILINE)[0] == "EdgeError"
     assert set(re.findall(r"^## (\w+)$", text, re.MULTILINE)) == set(edge.errors.__all__)
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str]]:
+    """Dotted key and description of every number of a pipeline."""
+    found: list[tuple[str, str]] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += keys_of(inner, f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", field.description or ""))
+    return found
+
+
+@pytest.mark.parametrize(("key", "description"), keys_of(PipelineSpec))
+def test_every_pipeline_key_stands_in_its_document_word_for_word(
+    checkout: Path, key: str, description: str
+) -> None:
+    line = next(
+        (
+            line
+            for line in (checkout / "docs/pipeline.md").read_text(encoding="utf-8").splitlines()
+            if line.startswith(f"| `{key}` |")
+        ),
+        "",
+    )
+    assert description
+    assert description in line

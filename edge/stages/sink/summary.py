@@ -63,6 +63,7 @@ class RunSummary:
     wall_s: seconds since then.
     identities: people known in the end (merged ones count once).
     unknown: tracklets that stayed unknown.
+    boxes_left_out: boxes missing from tracks/, since nobody could be named for them.
     events: events written by this run.
     cameras, stages, channels: by name, in the order of the pipeline.
     exit: the exit code; None while running.
@@ -80,6 +81,7 @@ class RunSummary:
     stages: Mapping[str, StageRow]
     channels: Mapping[str, ChannelRow] = field(default_factory=dict)
     unknown: int = 0
+    boxes_left_out: int = 0
     events: int = 0
     exit: int | None = None
     error: str = ""
@@ -99,6 +101,7 @@ class RunSummary:
             "error": self.error,
             "identities": self.identities,
             "unknown": self.unknown,
+            "boxes_left_out": self.boxes_left_out,
             "events": self.events,
             "pipeline": self.pipeline,
             "models": list(self.models),

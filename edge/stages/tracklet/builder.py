@@ -52,6 +52,16 @@ class TrackletBuilder:
                 ready.append(piece.tracklet(closed=False, crops_max=self._spec.crops_max))
         return ready
 
+    def advance(self, now_ns: int) -> list[Tracklet]:
+        """Close pieces that nothing was added to for ``gap_s``, though no frame has come.
+
+        A camera that is down gives no frames, and its last people must not stay open till the end.
+
+        Args:
+            now_ns: event time up to which every frame has been added.
+        """
+        return self._close_unseen(now_ns)
+
     def close(self) -> list[Tracklet]:
         """Close all open pieces, at the end of the run."""
         ready = [tracklet for piece in list(self._open.values()) for tracklet in self._finish(piece)]
