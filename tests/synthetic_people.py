@@ -138,9 +138,7 @@ def tracklet_of(
         vector=unit(rows.sum(axis=0)) if len(rows) else np.zeros(0, np.float32),
         vectors=rows,
         weight=quality * len(rows),
-        crops=(Crop(camera, track, int(frames[0]) + 1, int(times[0]), quality, PICTURE),)
-        if len(rows)
-        else (),
+        crops=(crop,) if len(rows) else (),
         model="reid@1" if len(rows) else "",
         joined=joined,
         overlap_start=overlap_start,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ class Gallery:
         self._people_max = people_max
         self._exemplars_max = exemplars_max
         self._people: dict[int, list[Exemplar]] = {}
+        self._apart: dict[int, set[int]] = {}
 
     def __len__(self) -> int:
         return len(self._people)
@@ -73,12 +75,39 @@ class Gallery:
             forgotten.append(oldest)
         return forgotten
 
+    @property
+    def apart(self) -> Mapping[int, AbstractSet[int]]:
+        """For each identity, those it can never be one with, whichever visits are still remembered."""
+        return self._apart
+
+    def part(self, one: int, other: int) -> None:
+        """The two were in one camera at one time."""
+        self._apart.setdefault(one, set()).add(other)
+        self._apart.setdefault(other, set()).add(one)
+
+    def forget_apart(self, present: AbstractSet[int]) -> None:
+        """Drop what :meth:`part` was told of identities that are neither remembered nor present."""
+        gone = self._apart.keys() - self._people.keys() - present
+        for identity in gone:
+            for other in self._apart.pop(identity):
+                self._apart.get(other, set()).discard(identity)
+
     def merge(self, identity: int, other: int) -> None:
         """Everything known of ``other`` now belongs to ``identity``."""
-        moved = self._people.pop(other, [])
-        if moved or identity in self._people:
-            kept = self._people.pop(identity, []) + moved
-            self._people[identity] = self._nearest_centre(kept)
+        for third in self._apart.pop(other, ()):
+            self._apart[third].discard(other)
+            self.part(identity, third)
+        if other not in self._people:
+            return
+        both = (identity, other)
+        kept = [e for one in both for e in self._people.get(one, ())]
+        later = next(one for one in reversed(self._people) if one in both)
+        self._people = {
+            identity if one == later else one: exemplars
+            for one, exemplars in self._people.items()
+            if one == later or one not in both
+        }
+        self._people[identity] = self._nearest_centre(kept)
 
     def _nearest_centre(self, exemplars: list[Exemplar]) -> list[Exemplar]:
         while len(exemplars) > self._exemplars_max:

@@ -135,7 +135,7 @@ def compare(
         rows = comparer.features(np.stack([e.vector for e in exemplars]), [e.camera for e in exemplars])
         remembered = dict(enumerate(rows))
     items = items_of(visits, features, gallery, remembered, spec)
-    possible = possible_pairs(items, spec.motion.speed_max)
+    possible = possible_pairs(items, spec.motion.speed_max, gallery.apart)
     if items:
         similarity = _similarity(items, possible, comparer)
     else:

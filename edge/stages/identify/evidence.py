@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.config.pipeline import AppearanceSpec, MotionSpec
 from edge.stages.identify.strand import Strand
 
-__all__ = ["IMPOSSIBLE", "appearance_score", "link", "observation", "together_impossible"]
+__all__ = ["IMPOSSIBLE", "appearance_score", "link", "observation"]
 
 IMPOSSIBLE = -1e9
 CERTAIN = 20.0
@@ -85,18 +85,6 @@ def link(before: Strand, after: Strand, spec: MotionSpec) -> float:
     if max(before.overlap_end, after.overlap_start) > spec.overlap_max:
         return max(-spec.crossing_cap, min(score * spec.crossing_share, spec.crossing_cap))
     return CERTAIN if same_track and gap_s < spec.same_track_gap_s else score
-
-
-def together_impossible(one: Strand, other: Strand, spec: MotionSpec) -> bool:
-    """True when the two cannot be one person: one camera, and at one time or too far apart."""
-    if one.camera != other.camera:
-        return False
-    before, after = (one, other) if one.start_s <= other.start_s else (other, one)
-    gap_s = after.start_s - before.end_s
-    if gap_s <= 0.0:
-        return True
-    height = (before.height_px + after.height_px) / 2.0
-    return _distance(before.tail, after.head) / height > spec.speed_max * gap_s + 1.0
 
 
 def _moved(at: tuple[float, float], speed: tuple[float, float], time_s: float) -> tuple[float, float]:

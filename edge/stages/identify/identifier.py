@@ -194,14 +194,15 @@ class Identifier:
             if old not in ended:
                 decisions.append(Decision("identity.merge", now_ns, "", 0, "", name, old, 0.5))
         self._ended_count += len(naming.merged)
-        self._forget_unwritten(naming)
+        self._forget_absent(naming)
         return decisions
 
-    def _forget_unwritten(self, naming: Naming) -> None:
-        """An identity that nothing was written with, and nobody bears any more, never was."""
+    def _forget_absent(self, naming: Naming) -> None:
+        """Drop what concerns identities nobody bears; one that nothing was written with never was."""
         borne = {s.identity for stays in self._visits.values() for visit in stays for s in visit}
         gone = self._unwritten - borne
         self._unwritten -= gone
+        self._gallery.forget_apart(borne)
         self._ended_count += len(gone - set(naming.merged))
 
     def _forget_weak(self, found: Clustering, now_ns: int) -> list[Decision]:
@@ -267,8 +268,8 @@ class Identifier:
         """Remember visits that can no longer change, and fold up the past of long ones."""
         kept = []
         for visit in self._visits[camera]:
-            if visit[-1].end_s < until_s:
-                self._remember(visit)
+            if visit[-1].end_s < until_s and not visit[-1].growing:  # a camera may be away meanwhile
+                self._remember(camera, visit)
                 for strand in visit:
                     self._end(strand)
                 continue
@@ -286,8 +287,13 @@ class Identifier:
         if key in self._strands and self._strands[key][0] is strand:
             del self._strands[key]
 
-    def _remember(self, visit: Visit) -> None:
+    def _remember(self, camera: str, visit: Visit) -> None:
         identity = visit[-1].identity
+        for other in self._visits[camera]:
+            together = visit[0].start_s <= other[-1].end_s and other[0].start_s <= visit[-1].end_s
+            for third in {strand.identity for strand in other if strand.pinned} - {0, identity}:
+                if together and identity:
+                    self._gallery.part(identity, third)
         exemplar = exemplar_of(visit, self._spec)
         if identity and exemplar is not None and weight_of(visit) >= self._spec.weight_min:
             self._gallery.add(identity, exemplar)

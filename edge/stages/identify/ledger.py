@@ -78,7 +78,7 @@ class Ledger:
         self._entries = [e for e in self._entries if e.done < len(e.tracklet.frames)]
         rows = self._once_per_frame(due)
         if self._fill_ns:
-            rows = self._filled(rows, ahead, until_ns)
+            rows = self._filled(rows, ahead)
         return _settled(self._camera, rows) if rows else None
 
     def _once_per_frame(self, rows: Iterable[Row]) -> list[Row]:
@@ -92,22 +92,25 @@ class Ledger:
         self.left_out += count - len(best)
         return [best[key] for key in sorted(best)]
 
-    def _filled(self, rows: list[Row], ahead: list[Row], until_ns: int) -> list[Row]:
-        """Add interpolated boxes, and remember where each identity was last seen."""
-        known = list(self._last.values()) + rows + ahead
+    def _filled(self, rows: list[Row], ahead: list[Row]) -> list[Row]:
+        """Add interpolated boxes, and remember where each identity was last seen.
+
+        They go as far as the last real box: their times are estimates, and a box of a frame that
+        comes before theirs may yet be to come.
+        """
+        if not rows:
+            return []
         made = [
             row
-            for row in fill(known, self._fill_ns)
-            if row.time_ns <= until_ns and row.frame > self._settled_frame
+            for row in fill([*self._last.values(), *rows, *ahead], self._fill_ns)
+            if self._settled_frame < row.frame <= rows[-1].frame
         ]
         for row in rows:
             self._last[row.identity] = row
         latest_ns = max((row.time_ns for row in self._last.values()), default=0)
         self._last = {i: row for i, row in self._last.items() if row.time_ns >= latest_ns - self._fill_ns}
-        everything = sorted(rows + made, key=lambda row: (row.frame, row.identity))
-        if everything:
-            self._settled_frame = everything[-1].frame
-        return everything
+        self._settled_frame = max(self._settled_frame, rows[-1].frame)
+        return sorted(rows + made, key=lambda row: (row.frame, row.identity))
 
 
 def _rows(entry: _Entry, begin: int, end: int, identity: int) -> list[Row]:

@@ -28,6 +28,7 @@ class Strand:
     head_speed, tail_speed: pixels per second over its first and last second.
     overlap_start, overlap_end: largest overlap with somebody else near its ends, 0 to 1.
     boxes: how many boxes it has.
+    growing: True while its latest piece is open.
     identity: the person it is taken for, 0 while unknown.
     probability: estimated probability that ``identity`` is right, 0 to 1.
     pinned: True once boxes of it are written under that identity.
@@ -48,6 +49,7 @@ class Strand:
     overlap_start: float
     overlap_end: float
     boxes: int = 0
+    growing: bool = False
     identity: int = 0
     probability: float = 0.0
     pinned: bool = False
@@ -93,6 +95,7 @@ class Strand:
         if tracklet.uid not in self.pieces[-1:]:
             self.pieces = [*self.pieces[:1], tracklet.uid]
         total = tracklet.vector.astype(np.float64) * tracklet.weight if tracklet.weight > 0 else None
+        self.growing = not tracklet.closed
         if tracklet.closed:
             self._open_sum, self._open_weight = None, 0.0
             if total is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,12 +118,15 @@ def exemplar_of(visit: Sequence[Strand], spec: IdentifySpec) -> Exemplar | None:
     )
 
 
-def possible_pairs(items: Sequence[Item], speed_max: float) -> NDArray[np.bool_]:
+def possible_pairs(
+    items: Sequence[Item], speed_max: float, strangers: Mapping[int, AbstractSet[int]]
+) -> NDArray[np.bool_]:
     """Which pairs can be one person: not in one camera at one time, nor faster than anybody runs.
 
     Args:
         items: n visits.
         speed_max: body heights per second.
+        strangers: identity -> those known to be others, from visits that may not be among the items.
 
     Returns:
         bool (n, n), symmetric, True on the diagonal.
@@ -136,9 +140,20 @@ def possible_pairs(items: Sequence[Item], speed_max: float) -> NDArray[np.bool_]
     tail = np.array([item.tail for item in items])
     height = np.array([item.height_px for item in items])
     gap = start[None, :] - end[:, None]
-    apart = np.linalg.norm(tail[:, None, :] - head[None, :, :], axis=2)
+    apart = np.hypot(*(tail[:, None, k] - head[None, :, k] for k in (0, 1)))
     reach = (speed_max * np.maximum(gap, 0.0) + 1.0) * (height[:, None] + height[None, :]) / 2.0
     follows = (gap > 0) & (apart <= reach)
     possible = follows | follows.T | (cameras[:, None] != cameras[None, :])
+    possible &= ~_parted([item.group for item in items], strangers)
     np.fill_diagonal(possible, True)
     return np.asarray(possible)
+
+
+def _parted(groups: Sequence[int], strangers: Mapping[int, AbstractSet[int]]) -> NDArray[np.bool_]:
+    """Pairs of items that are bound to identities known to be two people."""
+    place = {group: number for number, group in enumerate(sorted(set(groups)))}
+    table = np.zeros((len(place), len(place)), dtype=bool)
+    for group, row in place.items():
+        table[row, [place[other] for other in strangers.get(group, ()) if other in place]] = True
+    rows = [place[group] for group in groups]
+    return np.asarray(table[np.ix_(rows, rows)])

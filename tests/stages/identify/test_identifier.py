@@ -188,6 +188,7 @@ def test_in_a_crowd_events_tell_all_and_every_box_comes_out_once(seed: int) -> N
     rows = run.rows()
     assert all(person > 0 for _, _, person, _ in rows)
     assert len({(camera, frame, person) for camera, frame, person, _ in rows}) == len(rows)
+    assert len({(camera, frame, identity) for camera, frame, _, identity in rows}) == len(rows)
     assert len(rows) + run.identifier.left_out == run.boxes
     for camera in {row[0] for row in rows}:
         frames = [row[1] for row in rows if row[0] == camera]
@@ -204,10 +205,42 @@ def test_revisions_of_every_kind_happen_in_the_crowds() -> None:
     """So that the test above is a test of all of them."""
     seen: Counter[str] = Counter()
     for seed in range(6):
-        spec = IdentifySpec(revise_s=26.0, recent_s=12.0, weight_min=1.5)
-        seen.update(Site(crowd(seed, 6, 50.0), seed=seed, noise=1.6, identify=spec).run(51.0).types())
-    assert {"identity.new", "identity.match", "identity.rename", "identity.merge"} <= set(seen)
-    assert {"identity.split", "identity.unknown"} & set(seen)
+        spec = IdentifySpec(revise_s=26.0, recent_s=12.0, weight_min=2.0, similarity_min=0.4)
+        site = Site(crowd(seed, 6, 50.0), seed=seed, noise=1.6, identify=spec, refine=RefineSpec(rarity=0))
+        seen.update(site.run(51.0).types())
+    assert {f"identity.{kind}" for kind in ("new", "match", "rename", "merge", "split")} <= set(seen)
+
+
+def test_an_identity_that_loses_its_evidence_is_withdrawn() -> None:
+    """An open piece was seen twice; the cut at a crossing leaves it one look, which is too little."""
+    face = faces(np.random.default_rng(0), 1)[0]
+    identifier = Identifier(IdentifySpec(), Refiner(RefineSpec()), ["door"])
+    identifier.advance(at_ns(0.0))
+    identifier.add([tracklet_of(1, 0.0, 2.0, vectors=[face, face], closed=False)])
+    replay = Replay()
+    for decision in identifier.advance(at_ns(2.0)).decisions:
+        replay.play(decision)
+    assert (identifier.people, identifier.unknown, identifier.identity_of("door", 1)) == (1, 0, 1)
+    identifier.add([tracklet_of(1, 0.0, 0.3, vectors=[face])])
+    outcome = identifier.advance(at_ns(3.0))
+    assert [(d.type, d.identity, d.previous) for d in outcome.decisions] == [
+        ("identity.unknown", 0, 1),
+        ("tracklet", 0, 0),
+    ]
+    assert (identifier.people, identifier.unknown, identifier.identity_of("door", 1)) == (0, 1, 0)
+    assert [d.type for d in identifier.close().decisions] == []
+    assert identifier.left_out == 4
+
+
+@pytest.mark.parametrize("seed", [0, 6, 7])
+def test_who_was_seen_together_is_never_merged_however_long_after(seed: int) -> None:
+    """Look-alikes in few remembered visits: those in which they met are forgotten, that they met is not."""
+    spec = IdentifySpec(revise_s=26.0, recent_s=12.0, exemplars_max=1, similarity_min=0.3, fill_s=0.0)
+    site = Site(
+        crowd(seed, 5, 60.0), seed=seed, alike=[(1, 2), (3, 4)], noise=1.2, rate_hz=5.0, identify=spec
+    )
+    rows = site.run(61.0).rows()
+    assert len({(camera, frame, identity) for camera, frame, _, identity in rows}) == len(rows)
 
 
 def test_boxes_settle_in_order_and_not_before_they_may() -> None:
@@ -272,6 +305,30 @@ def test_a_piece_that_comes_much_too_late_is_taken_all_the_same() -> None:
     assert replay.identity_of("door/1/0") == outcome.settled[0].identities[0] == 1
 
 
+def test_who_was_in_sight_when_a_camera_went_away_keeps_the_identity() -> None:
+    """Its open piece is closed only when the camera is back, long after decisions may be revised."""
+    rng = np.random.default_rng(0)
+    one, other = faces(rng, 2)
+    identifier = Identifier(IdentifySpec(), Refiner(RefineSpec(camera_mean=False)), ["door", "hall"])
+    replay = Replay()
+    looks = [look(one, rng) for _ in range(6)]
+    for second in range(400):
+        if second == 4:
+            identifier.add([tracklet_of(1, 0.0, 4.0, vectors=looks, closed=False)])
+        if second == 350:
+            identifier.add([tracklet_of(1, 0.0, 4.3, vectors=looks)])
+        seen = tracklet_of(second + 1, second, second + 0.9, camera="hall", vectors=[look(other, rng)] * 2)
+        identifier.add([seen])
+        for decision in identifier.advance(at_ns(second + 1.0)).decisions:
+            replay.play(decision)
+        if 10 <= second < 350:
+            assert identifier.identity_of("door", 1) == 2  # the hall was first
+    outcome = identifier.close()
+    assert replay.identity_of("door/1/0") == 2
+    assert identifier.people == 2
+    assert {part.camera for part in outcome.settled} == {"hall"}, "the rest was settled before"
+
+
 def test_nothing_grows_in_a_long_run_of_ever_new_people() -> None:
     """Half an hour of strangers; what is held and the time taken stay level."""
     rng = np.random.default_rng(1)
@@ -296,7 +353,7 @@ def test_nothing_grows_in_a_long_run_of_ever_new_people() -> None:
         held.append(sum(map(len, (*containers, ledger._entries, ledger._last, visits))))
     assert identifier.people > 300
     assert max(held[300:]) <= 1.1 * max(held[60:300]) <= 100
-    assert np.median(spent[400:]) < 2.0 * np.median(spent[100:200])
+    assert np.percentile(spent[400:], 20) < 2.0 * np.percentile(spent[100:300], 20)
 
 
 def test_nothing_grows_while_somebody_stays_for_hours() -> None:
