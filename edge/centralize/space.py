@@ -33,7 +33,7 @@ class FeatureSpace:
         whiten: False leaves the scatter as it is.
         shrinkage: share of the mean variance added to every direction; 0 is full whitening.
         prior_ratio: the scatter counts half when so many times its dimensions have been seen.
-        prior_tracks: a camera's mean counts half when so many tracks have been seen in it.
+        prior_tracks: a camera's mean counts half when so many people have been seen in it.
         memory_embeddings: from this many embeddings on, old ones are slowly forgotten.
     """
 
@@ -56,6 +56,7 @@ class FeatureSpace:
         self._sums: dict[str, Matrix] = {}
         self._weights: dict[str, float] = {}
         self._tracks: dict[str, int] = {}
+        self._people: dict[str, int] = {}
         self._scatter: Matrix | None = None
         self._freedom = 0.0
         self._map: Matrix | None = None
@@ -64,7 +65,7 @@ class FeatureSpace:
     @property
     def version(self) -> tuple[float, float]:
         """Changes when :meth:`transform` would give something noticeably different."""
-        return self._map_freedom, float(sum(self._tracks.values()))
+        return self._map_freedom, float(sum(map(self._seen, self._tracks)))
 
     def learn(self, camera: str, vectors: NDArray[np.float32], *, new_track: bool) -> None:
         """Take in the embeddings of one closed tracklet.
@@ -88,6 +89,14 @@ class FeatureSpace:
             scatter = apart.T @ apart
             self._scatter = scatter if self._scatter is None else self._scatter * decay + scatter
             self._freedom = self._freedom * decay + len(rows) - 1
+
+    def count_people(self, camera: str, people: int) -> None:
+        """Say how many people a camera has seen, as far as is known.
+
+        Without it each track counts as a person, and one person whose track keeps breaking would
+        become the camera's mean, which leaves nothing of that person but noise.
+        """
+        self._people[camera] = people
 
     def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
         """Map embeddings into the corrected space.
@@ -115,12 +124,17 @@ class FeatureSpace:
         """The camera's mean, shrunk to the site's and, while few people were seen, to nothing."""
         site_sum = np.sum(list(self._sums.values()), axis=0)
         site_mean = site_sum / sum(self._weights.values())
-        here = self._tracks.get(camera, 0)
+        here = self._seen(camera)
         share = here / (here + self._prior_tracks) if here else 0.0
         own = self._sums[camera] / self._weights[camera] if camera in self._sums else site_mean
         mixed = share * own + (1.0 - share) * site_mean
-        people = sum(self._tracks.values())
+        people = sum(map(self._seen, self._tracks))
         return np.asarray(mixed * (people / (people + self._prior_tracks)))
+
+    def _seen(self, camera: str) -> int:
+        """How many people stand behind a camera's mean."""
+        tracks = self._tracks.get(camera, 0)
+        return min(tracks, self._people.get(camera, tracks))
 
     def _whitening(self) -> Matrix | None:
         """The map W^(-1/2) up to a rotation; made anew when a quarter more has been seen."""

@@ -81,7 +81,7 @@ class TrackSpec(_Spec):
     """Follow people within one camera."""
 
     name: Literal["bytetrack", "ocsort"] = Field(default="bytetrack", description="The tracker.")
-    lost_s: Seconds = Field(
+    lost_s: Annotated[Number, Field(ge=0, le=60)] = Field(
         default=1.0,
         description="A track unseen for longer is over; must be longer than the time between two frames.",
     )
@@ -241,6 +241,12 @@ class IdentifySpec(_Spec):
         description="Visits of fewer boxes that stay unknown are left out of tracks/.",
     )
     people_max: Whole = Field(default=500, ge=1, le=100_000, description="Absent people remembered.")
+    recall_max: Whole = Field(
+        default=50,
+        ge=0,
+        le=100_000,
+        description="Of the absent, the most alike so many are compared with those in view.",
+    )
     exemplars_max: Whole = Field(default=8, ge=1, le=100, description="Visits remembered of each.")
     appearance: AppearanceSpec = Field(default_factory=AppearanceSpec)
     motion: MotionSpec = Field(default_factory=MotionSpec)

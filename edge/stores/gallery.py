@@ -49,6 +49,8 @@ class Gallery:
         self._exemplars_max = exemplars_max
         self._people: dict[int, list[Exemplar]] = {}
         self._apart: dict[int, set[int]] = {}
+        self._stacked: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
+        self._seen_by: dict[str, set[int]] | None = None
 
     def __len__(self) -> int:
         return len(self._people)
@@ -65,6 +67,7 @@ class Gallery:
         Returns:
             Identities forgotten to make room.
         """
+        self._stacked = self._seen_by = None
         kept = self._people.pop(identity, [])
         kept.append(exemplar)
         self._people[identity] = self._nearest_centre(kept)
@@ -74,6 +77,24 @@ class Gallery:
             del self._people[oldest]
             forgotten.append(oldest)
         return forgotten
+
+    @property
+    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """All exemplars: int64 (n,) their identities, and float32 (n, d) their vectors; do not change."""
+        if self._stacked is None:
+            rows = [(identity, e.vector) for identity, kept in self for e in kept]
+            vectors = np.stack([v for _, v in rows]) if rows else np.zeros((0, 0), np.float32)
+            self._stacked = np.array([i for i, _ in rows], dtype=np.int64), vectors
+        return self._stacked
+
+    def seen_by(self, camera: str) -> AbstractSet[int]:
+        """Identities with a remembered visit to a camera."""
+        if self._seen_by is None:
+            self._seen_by = {}
+            for identity, kept in self._people.items():
+                for exemplar in kept:
+                    self._seen_by.setdefault(exemplar.camera, set()).add(identity)
+        return self._seen_by.get(camera, frozenset())
 
     @property
     def apart(self) -> Mapping[int, AbstractSet[int]]:
@@ -99,6 +120,7 @@ class Gallery:
             self.part(identity, third)
         if other not in self._people:
             return
+        self._stacked = self._seen_by = None
         both = (identity, other)
         kept = [e for one in both for e in self._people.get(one, ())]
         later = next(one for one in reversed(self._people) if one in both)

@@ -194,3 +194,19 @@ def test_memory_does_not_grow() -> None:
     for rows in tracks_of(rng, 100, np.ones(DIMENSIONS)):
         space.learn("a", rows, new_track=True)
     assert held() == early
+
+
+def test_one_person_in_many_broken_tracks_does_not_become_the_mean() -> None:
+    """Removing that person's own mean would leave nothing but noise."""
+    rng = np.random.default_rng(5)
+    person = unit(rng.standard_normal(DIMENSIONS))
+    told, untold = FeatureSpace(whiten=False), FeatureSpace(whiten=False)
+    looks = [unit(person + 0.3 * rng.standard_normal((3, DIMENSIONS))) for _ in range(200)]
+    for rows in looks:
+        for space in (told, untold):
+            space.learn("a", rows.astype(np.float32), new_track=True)
+    told.count_people("a", 1)
+    pair = np.stack([unit(looks[0].mean(axis=0)), unit(looks[1].mean(axis=0))]).astype(np.float32)
+    alike = [float(np.prod(space.transform(pair, ["a", "a"]), axis=0).sum()) for space in (told, untold)]
+    assert alike[0] > 0.5
+    assert alike[0] > alike[1] + 0.3

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.config.pipeline import IdentifySpec
 from edge.records import Tracklet
 from edge.stages.identify.people import cluster
+from edge.stages.identify.recall import recall
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.window import Features, Item, items_of, possible_pairs
 from edge.stores import Gallery
@@ -29,6 +30,10 @@ class Comparer(Protocol):
 
     def learn(self, tracklet: Tracklet) -> None:
         """Take in a closed tracklet."""
+        ...
+
+    def count_people(self, camera: str, people: int) -> None:
+        """Say how many people a camera has seen."""
         ...
 
     def features(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
@@ -129,12 +134,13 @@ def compare(
         comparer: corrects, centralizes and compares features.
         spec: thresholds.
     """
-    exemplars = [e for _, kept in gallery for e in kept]
+    recalled = recall(visits, gallery, spec.recall_max)
+    exemplars = [e for _, kept in recalled for e in kept]
     remembered: dict[int, NDArray[np.float64]] = {}
     if exemplars:
         rows = comparer.features(np.stack([e.vector for e in exemplars]), [e.camera for e in exemplars])
         remembered = dict(enumerate(rows))
-    items = items_of(visits, features, gallery, remembered, spec)
+    items = items_of(visits, features, recalled, remembered, spec)
     possible = possible_pairs(items, spec.motion.speed_max, gallery.apart)
     if items:
         similarity = _similarity(items, possible, comparer)

@@ -138,9 +138,15 @@ class Identifier:
         found = compare(self._visits, features, self._gallery, self._refiner, self._spec)
         naming = carry_over(found.settled, found.members, self._new_identity, self._unwritten)
         decisions = self._rename(found, naming, now_ns)
+        self._count_people()
         decisions += [self._closed_tracklet(strand, tracklet) for strand, tracklet in self._closed]
         self._closed.clear()
         return decisions
+
+    def _count_people(self) -> None:
+        for camera, stays in self._visits.items():
+            present = {s.identity for visit in stays for s in visit} - {0}
+            self._refiner.count_people(camera, len(present | self._gallery.seen_by(camera)))
 
     def _features(self) -> dict[int, NDArray[np.float64]]:
         """Features of all strands in the window that have an embedding."""

@@ -34,14 +34,13 @@ def cluster(
         int (n,): cluster labels, the lowest index of each cluster's members.
     """
     labels = _start(groups)
-    firsts = np.unique(labels)
+    order = np.argsort(labels, kind="stable")
+    firsts, begins, counts = np.unique(labels[order], return_index=True, return_counts=True)
     if len(firsts) == 0:
         return labels
-    member = (labels[None, :] == firsts[:, None]).astype(np.float64)
-    sizes = member.sum(axis=1)
-    mean = member @ similarity @ member.T / np.outer(sizes, sizes)
-    blocked = member @ (~possible).astype(np.float64) @ member.T > 0
-    mean[blocked] = NEVER
+    sizes = counts.astype(np.float64)
+    mean = _sums(similarity[np.ix_(order, order)], begins) / np.outer(sizes, sizes)
+    mean[_sums(~possible[np.ix_(order, order)], begins) > 0] = NEVER
     np.fill_diagonal(mean, NEVER)
     best = mean.argmax(axis=1)
     value = mean[np.arange(len(mean)), best]
@@ -64,6 +63,12 @@ def cluster(
             value[row] = mean[row, best[row]]
         better = np.flatnonzero(mean[:, a] > value)
         best[better], value[better] = a, mean[better, a]
+
+
+def _sums(values: NDArray[np.generic], begins: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Sums over the blocks of a square matrix that begin at the given rows and columns."""
+    rows = np.add.reduceat(values.astype(np.float64), begins, axis=0)
+    return np.asarray(np.add.reduceat(rows, begins, axis=1))
 
 
 def _start(groups: Sequence[int]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.config.pipeline import IdentifySpec
 from edge.stages.identify.strand import Strand
-from edge.stores import Exemplar, Gallery
+from edge.stores import Exemplar
 
 __all__ = ["Features", "Item", "exemplar_of", "items_of", "possible_pairs"]
 
@@ -48,7 +48,7 @@ def weight_of(visit: Sequence[Strand]) -> float:
 def items_of(
     visits: Mapping[str, Sequence[Sequence[Strand]]],
     features: Features,
-    gallery: Gallery,
+    recalled: Sequence[tuple[int, Sequence[Exemplar]]],
     remembered: Features,
     spec: IdentifySpec,
 ) -> list[Item]:
@@ -60,8 +60,8 @@ def items_of(
     Args:
         visits: by camera.
         features: by strand number.
-        gallery: the remembered visits.
-        remembered: features of the gallery's exemplars, numbered in the gallery's order.
+        recalled: remembered people and their visits.
+        remembered: features of those visits, numbered in their order.
         spec: how much evidence is enough.
     """
     items = []
@@ -89,7 +89,7 @@ def items_of(
                 )
             )
     number = 0
-    for identity, exemplars in gallery:
+    for identity, exemplars in recalled:
         for e in exemplars:
             feature = remembered[number]
             items.append(

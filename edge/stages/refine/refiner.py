@@ -38,6 +38,10 @@ class Refiner:
         """Take in a closed tracklet: its camera's mean, and how much one person's embeddings vary."""
         self._space.learn(tracklet.camera, tracklet.vectors, new_track=tracklet.part == 0)
 
+    def count_people(self, camera: str, people: int) -> None:
+        """Say how many people a camera has seen; its mean is trusted the more, the more there are."""
+        self._space.count_people(camera, people)
+
     def features(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
         """Embeddings in the corrected space.
 

@@ -57,7 +57,7 @@ def gallery_of(*kept: tuple[int, Exemplar]) -> Gallery:
 
 def test_a_visit_with_enough_evidence_is_an_item() -> None:
     one, two = strand_of(1, 0, 2), strand_of(2, 3, 5, face=1, looks=8, x=130.0)
-    (item,) = items_of({"door": [[one, two]]}, features_of(one, two), gallery_of(), {}, SPEC)
+    (item,) = items_of({"door": [[one, two]]}, features_of(one, two), [], {}, SPEC)
     assert item.strands == (one, two)
     assert (item.camera, item.group) == ("door", 0)
     assert (item.start_s, item.end_s) == (at_ns(0) / 1e9, at_ns(5) / 1e9)
@@ -68,20 +68,20 @@ def test_a_visit_with_enough_evidence_is_an_item() -> None:
 
 def test_a_visit_with_too_little_is_not() -> None:
     weak = strand_of(1, 0, 2, looks=1)
-    assert items_of({"door": [[weak]]}, features_of(weak), gallery_of(), {}, SPEC) == []
+    assert items_of({"door": [[weak]]}, features_of(weak), [], {}, SPEC) == []
 
 
 @pytest.mark.parametrize("weight_min", [0.0, 1.0])
 def test_nothing_embedded_is_no_evidence_even_if_none_is_asked_for(weight_min: float) -> None:
     bare = strand_of(1, 0, 2, face=None)
-    assert items_of({"door": [[bare]]}, {}, gallery_of(), {}, IdentifySpec(weight_min=weight_min)) == []
+    assert items_of({"door": [[bare]]}, {}, [], {}, IdentifySpec(weight_min=weight_min)) == []
 
 
 @pytest.mark.parametrize("face", [None, 0])
 def test_what_is_written_already_is_an_item_with_any_evidence(face: int | None) -> None:
     weak = strand_of(1, 0, 2, face=face, looks=1, identity=5, pinned=True)
     known = strand_of(2, 0, 2, face=1, x=400.0)
-    items = items_of({"door": [[weak], [known]]}, features_of(weak, known), gallery_of(), {}, SPEC)
+    items = items_of({"door": [[weak], [known]]}, features_of(weak, known), [], {}, SPEC)
     assert [item.group for item in items] == [5, 0]
     assert items[0].feature.shape == items[1].feature.shape
     assert items[0].feature.any() == (face is not None)
@@ -91,14 +91,14 @@ def test_a_visit_is_bound_to_the_oldest_identity_written() -> None:
     visit = [
         strand_of(n, 3 * n, 3 * n + 2, identity=i, pinned=p) for n, i, p in ((1, 7, True), (2, 3, False))
     ]
-    (item,) = items_of({"door": [visit]}, features_of(*visit), gallery_of(), {}, SPEC)
+    (item,) = items_of({"door": [visit]}, features_of(*visit), [], {}, SPEC)
     assert item.group == 7
 
 
 def test_remembered_visits_come_last_in_the_order_of_their_identities() -> None:
     gallery = gallery_of((9, exemplar(1, 0, 1)), (4, exemplar(2, 0, 1, "hall")), (9, exemplar(3, 5, 6)))
     rows = {number: np.eye(3)[number] for number in range(3)}
-    items = items_of({}, {}, gallery, rows, SPEC)
+    items = items_of({}, {}, list(gallery), rows, SPEC)
     assert [(i.group, i.camera, i.strands) for i in items] == [
         (4, "hall", ()),
         (9, "door", ()),
