@@ -309,3 +309,14 @@ def test_the_same_frames_give_the_same_tracklets() -> None:
 
     assert run() == run()
     assert run()[0][2] == at_ns(0.0)
+
+
+def test_time_alone_closes_the_piece_of_a_camera_that_is_down() -> None:
+    builder = TrackletBuilder("door", SPEC)
+    fed(builder, frames_of([0.0] * 5))
+    assert builder.advance(at_ns(0.4 + SPEC.gap_s)) == []
+    (piece,) = builder.advance(at_ns(0.4 + SPEC.gap_s + 0.1))
+    assert piece.closed
+    assert spans([piece]) == [(1, 5)]
+    assert builder.advance(at_ns(60.0)) == []
+    assert builder.close() == []
