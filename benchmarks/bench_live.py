@@ -3,7 +3,7 @@
 ``python benchmarks/bench_live.py`` runs the pipeline on 1, 2, 4 and 8 copies of a video, as files at full
 speed, and prints one JSON line. Each run has a process of its own. In that process, before and after the
 run, the parts are called bare: one thread, one plain loop over the video's first frames, the CPU time of
-each part taken around its calls; of the two times the smaller one counts.
+each part taken around its calls; what counts is the mean of before and after.
 
 * decode: PyAV's decoder and the conversion to BGR;
 * detect: letterbox, network, decoding and suppression, by the ``Detector`` the pipeline uses;
@@ -19,6 +19,7 @@ outputs. ``rss_mib`` is this process's resident memory at the start, after 20 % 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -33,7 +34,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +47,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EDGE_SHARED") or CHECKOUT.parent / "shared")
 VIDEO = SHARED / "data/video/pets09_s2l1_view1_480x360.avi"
 PARTS = ("decode", "detect", "track", "embed")
-RSS_EVERY_S = 0.1
+SAMPLE_EVERY_S = 0.1
 
 
 def main() -> int:
@@ -56,6 +57,7 @@ def main() -> int:
     options.add_argument("--frames", type=int, default=0, help="first frames of each copy; 0: all")
     options.add_argument("--part-frames", type=int, default=250, help="frames the bare parts are timed on")
     options.add_argument("--pipeline", default="default", help="name or file")
+    options.add_argument("--soak-s", type=float, default=0, help="then one looped copy for so long; 0: not")
     given = options.parse_args()
     if not given.video.is_file():
         print(f"bench_live: no video at {given.video}; --video names another", file=sys.stderr)
@@ -73,6 +75,12 @@ def main() -> int:
                     measure, video, copies, given.pipeline, given.part_frames, Path(name) / f"x{copies}"
                 )
                 runs[str(copies)] = job.result()
+        soak = None
+        if given.soak_s:
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+                soak = process.submit(
+                    run_soak, given.video, given.soak_s, given.pipeline, Path(name) / "soak"
+                ).result()
     line = {
         "bench": "live",
         "machine": machine(),
@@ -83,6 +91,8 @@ def main() -> int:
         "ratio": {copies: run["ratio"] for copies, run in runs.items()},
         "runs": runs,
     }
+    if soak is not None:
+        line["soak"] = soak
     print(json.dumps(line))
     return 0
 
@@ -99,7 +109,7 @@ def measure(video: Path, copies: int, pipeline: str, part_frames: int, out: Path
     before = time_parts(video, spec, part_frames)
     run = run_pipeline(video, copies, spec, out)
     after = time_parts(video, spec, part_frames)
-    each_ms = {name: 1e3 * min(before[name], after[name]) for name in PARTS}
+    each_ms = {name: 1e3 * (before[name] + after[name]) / 2 for name in PARTS}
     each_ms["embed"] *= run["crops_per_frame"]
     total_ms = sum(each_ms.values())
     run["bare_ms_per_frame"] = {name: round(ms, 3) for name, ms in each_ms.items()} | {
@@ -109,17 +119,33 @@ def measure(video: Path, copies: int, pipeline: str, part_frames: int, out: Path
     return run
 
 
-def run_pipeline(video: Path, copies: int, spec: PipelineSpec, out: Path) -> dict[str, Any]:
+def run_soak(video: Path, duration_s: float, pipeline: str, out: Path) -> dict[str, Any]:
+    """One copy of the video over and over, in a process of its own: do memory and cost stay as they are?"""
+    import cv2
+
+    from edge.config.pipeline import load_pipeline
+
+    cv2.setNumThreads(1)
+    run = run_pipeline(video, 1, load_pipeline(pipeline), out, duration_s)
+    kept = ("frames", "fps", "cpu_ms_per_frame", "cpu_ms_per_frame_by_fifth", "identities", "rss_mib")
+    return {"seconds": duration_s} | {name: run[name] for name in kept}
+
+
+def run_pipeline(
+    video: Path, copies: int, spec: PipelineSpec, out: Path, duration_s: float | None = None
+) -> dict[str, Any]:
+    """Run the pipeline; with a duration on looped copies, else to their end."""
     from edge.assemble import assemble
     from edge.config.cameras import Camera, CamerasFile
     from edge.config.sources import FileSource
 
-    cameras = tuple(Camera(name=f"copy{n}", source=FileSource(path=video)) for n in range(1, copies + 1))
-    with counted_crops() as crops, MemoryWatch() as memory:
+    source = FileSource(path=video, loop=duration_s is not None)
+    cameras = tuple(Camera(name=f"copy{n}", source=source) for n in range(1, copies + 1))
+    with counted() as counts, Watch(counts) as watch:
         run = assemble(CamerasFile(cameras=cameras), spec, out)
-        memory.begin()
+        watch.begin()
         begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
-        result = run.run()
+        result = run.run(duration_s=duration_s)
         wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - begun_cpu_s
     if result.exit_code:
         raise RuntimeError(f"the run ended with {result.exit_code}: {result.problems}")
@@ -129,9 +155,10 @@ def run_pipeline(video: Path, copies: int, spec: PipelineSpec, out: Path) -> dic
         "frames": frames,
         "fps": round(frames / wall_s, 1),
         "cpu_ms_per_frame": round(1e3 * cpu_s / frames, 3),
-        "crops_per_frame": round(crops[0] / frames, 3),
+        "cpu_ms_per_frame_by_fifth": watch.cpu_ms_per_frame(5),
+        "crops_per_frame": round(counts["crops"] / frames, 3),
         "identities": summary.identities,
-        "rss_mib": {"start": memory.at(0.0), "20%": memory.at(0.2), "100%": memory.at(1.0)},
+        "rss_mib": {"start": watch.rss_mib(0.0), "20%": watch.rss_mib(0.2), "100%": watch.rss_mib(1.0)},
         "stages": {
             name: {
                 "p50_ms": round(row.p50_ms, 3),
@@ -225,45 +252,56 @@ class BareEmbed:
 
 
 @contextmanager
-def counted_crops() -> Iterator[list[int]]:
-    """Count the crops that any embedder gets; the one number is in the list."""
+def counted() -> Iterator[dict[str, int]]:
+    """Count the frames and crops that any embedder gets."""
     from edge.stages.embed import Embedder
 
-    count = [0]
+    counts = {"frames": 0, "crops": 0}
     original = Embedder.embed
 
     def embed(self: Embedder, batch: Any) -> Any:
-        count[0] += sum(len(frame.crops) for frame in batch)
+        counts["frames"] += len(batch)
+        counts["crops"] += sum(len(frame.crops) for frame in batch)
         return original(self, batch)
 
     Embedder.embed = embed  # type: ignore[method-assign]
     try:
-        yield count
+        yield counts
     finally:
         Embedder.embed = original  # type: ignore[method-assign]
 
 
-class MemoryWatch:
-    """Resident memory of this process over a run."""
+class Watch:
+    """Resident memory, CPU time and frames of this process over a run."""
 
-    def __init__(self) -> None:
-        self._samples: list[tuple[float, float]] = []
+    def __init__(self, counts: dict[str, int]) -> None:
+        self._counts = counts
+        self._samples: list[Sample] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._begun_s = 0.0
 
     def begin(self) -> None:
         """The run begins now."""
-        self._begun_s = time.perf_counter()
-        self._samples = [(0.0, rss_mib())]
+        self._samples = [self._sample()]
 
-    def at(self, share: float) -> float:
+    def rss_mib(self, share: float) -> float:
         """MiB after that share of the run's time, the median of some samples."""
-        wanted_s = share * self._samples[-1][0]
-        nearest = sorted(self._samples, key=lambda sample: abs(sample[0] - wanted_s))[: 5 if share else 1]
-        return round(median(mib for _, mib in nearest), 1)
+        wanted_s = self._time_s(share)
+        nearest = sorted(self._samples, key=lambda sample: abs(sample.time_s - wanted_s))[: 5 if share else 1]
+        return round(median(sample.rss_mib for sample in nearest), 1)
 
-    def __enter__(self) -> MemoryWatch:
+    def cpu_ms_per_frame(self, parts: int) -> list[float]:
+        """The run's time in equal parts: does a frame cost more in the end?"""
+        marks = [
+            min(self._samples, key=lambda sample: abs(sample.time_s - self._time_s(part / parts)))
+            for part in range(parts + 1)
+        ]
+        return [
+            round(1e3 * (end.cpu_s - begin.cpu_s) / max(1, end.frames - begin.frames), 2)
+            for begin, end in itertools.pairwise(marks)
+        ]
+
+    def __enter__(self) -> Watch:
         self._thread.start()
         return self
 
@@ -271,9 +309,23 @@ class MemoryWatch:
         self._ended.set()
         self._thread.join()
 
+    def _time_s(self, share: float) -> float:
+        first, last = self._samples[0].time_s, self._samples[-1].time_s
+        return first + share * (last - first)
+
+    def _sample(self) -> Sample:
+        return Sample(time.perf_counter(), rss_mib(), time.process_time(), self._counts["frames"])
+
     def _watch(self) -> None:
-        while not self._ended.wait(RSS_EVERY_S):
-            self._samples.append((time.perf_counter() - self._begun_s, rss_mib()))
+        while not self._ended.wait(SAMPLE_EVERY_S):
+            self._samples.append(self._sample())
+
+
+class Sample(NamedTuple):
+    time_s: float
+    rss_mib: float
+    cpu_s: float
+    frames: int
 
 
 def rss_mib() -> float:

@@ -8,9 +8,10 @@ import av
 import numpy as np
 import pytest
 from small_videos import write_video
+from tiny_models import write_pipeline
 
 from edge.cli import evaluate
-from edge.errors import ConfigError, SourceError
+from edge.errors import ConfigError, EdgeError, SourceError
 from edge.evaluate.mot import MotBoxes
 from edge.evaluate.return_probe import (
     ProbeVideo,
@@ -244,6 +245,72 @@ def test_fewer_than_no_empty_pictures_are_refused(tmp_path: Path) -> None:
 
 
 # --- the whole of it ---
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A video, its truth, and a pipeline of tiny networks that see one person in every picture."""
+    write_pipeline(tmp_path)
+    monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
+    write_video(tmp_path / "door.mp4", 30)
+    lines = [f"{frame},1,48,12,64,102,1\n" for frame in range(1, 31)]
+    (tmp_path / "truth.txt").write_text("".join(lines))
+    return tmp_path
+
+
+def probe_tiny(folder: Path, **more: object) -> int:
+    options = {"empty_frames": 5, "pipeline": str(folder / "pipeline.yaml"), **more}
+    return evaluate.return_probe(folder / "door.mp4", folder / "truth.txt", **options)  # type: ignore[arg-type]
+
+
+def test_people_get_a_table_of_the_return_and_the_first_pass(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny / "same.txt").write_text("# nobody\n")
+    assert probe_tiny(tiny, same=tiny / "same.txt", per_visit=20) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == [
+        "score",
+        "right",
+        "wrong",
+        "new",
+        "recognised",
+        *["IDF1", "HOTA", "MOTA"] * 3,
+    ]
+    assert lines[1][1] == "1.000"
+    assert lines[8][-1] == "--same"
+    assert lines[11][-1] == "--per-visit"
+
+
+def test_the_folder_asked_for_holds_the_probe_video_and_the_run(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert probe_tiny(tiny, out=tiny / "out", json=True) == 0
+    names = {path.name for path in (tiny / "out").iterdir()}
+    assert {"probe.mkv", "events.jsonl", "summary.json", "tracks"} <= names
+    got = json.loads(capsys.readouterr().out)
+    assert (got["right"], got["frames"], got["empty_frames"]) == (1, 30, 5)
+    assert got["first_pass"]["idf1"] > 0.9
+    assert not {"first_pass_same", "first_pass_per_visit"} & set(got)
+
+
+def test_without_a_folder_nothing_is_left(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tiny / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tiny / "temporary"))
+    assert probe_tiny(tiny, json=True) == 0
+    assert list((tiny / "temporary").iterdir()) == []
+
+
+def test_missing_weights_are_said_before_the_video_is_written(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDGE_PRETRAINED")
+    (tiny / "tiny-reid").rename(tiny / "elsewhere")
+    with pytest.raises(EdgeError):
+        probe_tiny(tiny, out=tiny / "out")
+    assert not (tiny / "out" / "probe.mkv").exists()
 
 
 @pytest.mark.timeout(600)

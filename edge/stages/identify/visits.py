@@ -9,8 +9,9 @@ exchange the tails of two visits at a moment, or move a single strand.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class _Chain:
     """
 
     strands: list[Strand]
+    starts_s: list[float]
     precisions: NDArray[np.float64]
     vectors: NDArray[np.float64]
     score: float = 0.0
@@ -54,6 +56,7 @@ class _Search:
     motion: MotionSpec
     recent_s: float
     links: dict[tuple[int, int], float] = field(default_factory=dict)
+    moves: dict[tuple[_Chain, _Chain], _Move | None] = field(default_factory=dict)
 
     def chain(self, strands: Sequence[Strand]) -> _Chain:
         """Sums of a visit."""
@@ -64,7 +67,7 @@ class _Search:
         for i, look in enumerate(looks):
             vectors[i + 1] = vectors[i] + look.vector
             precisions[i + 1] = precisions[i] + look.precision
-        made = _Chain(list(strands), precisions, vectors)
+        made = _Chain(list(strands), [s.start_s for s in strands], precisions, vectors)
         made.score = self.score(precisions[-1], vectors[-1])
         return made
 
@@ -116,8 +119,9 @@ def improve(
     chains = [search.chain(visit) for visit in visits if visit]
     if not chains:
         return []
+    empty = search.chain([])
     for _ in range(ROUNDS):
-        moves = sorted(_moves(chains, search), key=lambda m: (-m.gain, m.one, m.two))
+        moves = sorted(_moves(chains, empty, search), key=lambda m: (-m.gain, m.one, m.two))
         touched: set[int] = set()
         for move in moves:
             if move.one in touched or move.two in touched:
@@ -135,17 +139,20 @@ def improve(
     return sorted((chain.strands for chain in chains), key=lambda strands: strands[0].number)
 
 
-def _moves(chains: list[_Chain], search: _Search) -> Iterator[_Move]:
-    """The best move of every pair of visits, and of every visit with an empty one."""
-    empty = search.chain([])
-    for one in range(len(chains)):
-        for two in range(one + 1, len(chains)):
-            move = _best(chains[one], chains[two], one, two, search)
+def _moves(chains: list[_Chain], empty: _Chain, search: _Search) -> Iterator[_Move]:
+    """The best move of every pair of visits, and of every visit with an empty one.
+
+    What was found for two visits that have not changed since the last round is taken from there.
+    """
+    known, search.moves = search.moves, {}
+    others = [*chains, empty]
+    for one, a in enumerate(chains):
+        for two in range(one + 1, len(others)):
+            pair = (a, others[two])
+            move = known[pair] if pair in known else _best(*pair, one, two, search)
+            search.moves[pair] = move
             if move is not None:
-                yield move
-        move = _best(chains[one], empty, one, len(chains), search)
-        if move is not None:
-            yield move
+                yield replace(move, one=one, two=two)
 
 
 def _best(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> _Move | None:
@@ -179,8 +186,8 @@ def _exchanges(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> Ite
     starts = {s.start_s for s in a.strands + b.strands if s.start_s >= search.recent_s}
     seen: set[tuple[int, int]] = set()
     for moment in sorted(starts):
-        i = sum(s.start_s < moment for s in a.strands)
-        j = sum(s.start_s < moment for s in b.strands)
+        i = bisect_left(a.starts_s, moment)
+        j = bisect_left(b.starts_s, moment)
         nothing_moves = (i == len(a.strands) and j == len(b.strands)) or (i == 0 and j == 0)
         if nothing_moves or (i, j) in seen:
             continue
@@ -205,7 +212,7 @@ def _transfers(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> Ite
     for i, strand in enumerate(a.strands):
         if strand.start_s < search.recent_s or (len(a.strands) == 1 and not b.strands):
             continue
-        j = sum(s.start_s < strand.start_s for s in b.strands)
+        j = bisect_left(b.starts_s, strand.start_s)
         a_last, a_next = (a.strands[i - 1] if i else None), _around(a.strands, i + 1)[1]
         b_last, b_next = _around(b.strands, j)
         new = search.link(a_last, a_next) + search.link(b_last, strand) + search.link(strand, b_next)
