@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for tests that use ONNX Runtime without edge.backends
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("EDGE_SHARED") or CHECKOUT.parent / "shared")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as binding
+
+# From 1.29 on the published Linux builds report model names and hashes to their maker, and keep a
+# device id in the user's cache folder, unless this is set before the library is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # noqa: E402 - after the line above
+from onnxruntime.capi import onnxruntime_pybind11_state as binding  # noqa: E402
 
 from edge.backends.session import Port
 from edge.errors import MissingExtraError, ModelError, RunError
