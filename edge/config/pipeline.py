@@ -157,6 +157,12 @@ class RefineSpec(_Spec):
     shrinkage: Number = Field(
         default=1.0, gt=0, le=100, description="How far whitening is held back; large: not at all."
     )
+    across_cameras: Number = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Added to the cosine of two cameras' views, which lack what one camera's have in common.",
+    )
     nfc_share: Share = Field(
         default=0.5, description="Share of the centralized similarity; the rest is the plain one."
     )

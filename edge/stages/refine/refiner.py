@@ -62,7 +62,9 @@ class Refiner:
         Neighbours come from other cameras where there are two or more, since a tracklet is already
         a mean over its own camera and lacks the others' view. Where there is one, they come from
         that one, and fewer of them. A pair that cannot be one person is never a pair of neighbours.
-        Where there are few candidates the centralized half counts less, down to nothing.
+        Where there are few candidates the centralized half counts less, down to nothing. Pairs of two
+        cameras get ``across_cameras`` on top of their cosine, since what is alike in one camera for being
+        seen from one side, in one light, is no evidence, and is missing across cameras.
 
         Args:
             features: float64 (n, d), unit length, from :meth:`features`.
@@ -76,12 +78,14 @@ class Refiner:
         if len(features) < 2:
             return np.asarray(plain)
         names = np.array(cameras)
+        plain += self._spec.across_cameras * (names[:, None] != names[None, :])
         several = len(set(cameras)) > 1
         k = self._spec.neighbours if several else self._spec.neighbours_one_camera
         allowed = possible & (names[:, None] != names[None, :]) if several else possible
         share = self._share(k, float(np.median(allowed.sum(axis=1))))
         if share == 0.0:
             return np.asarray(plain)
+        k = min(k, len(features))
         central = neighbor_centralize(features, k, k, allowed=allowed).astype(np.float64)
         return np.asarray(share * (central @ central.T) + (1.0 - share) * plain)
 
