@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 # device id in the user's cache folder, unless this is set before the library is loaded.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime  # noqa: E402 - after the line above
-from onnxruntime.capi import onnxruntime_pybind11_state as binding  # noqa: E402
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
 from edge.backends.session import Port
 from edge.errors import MissingExtraError, ModelError, RunError

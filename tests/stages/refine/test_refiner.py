@@ -9,7 +9,7 @@ from edge.centralize import neighbor_centralize
 from edge.config.pipeline import RefineSpec
 from edge.stages.refine import Refiner
 
-PLAIN = RefineSpec(camera_mean=False, whiten=False, nfc_share=0.0)
+PLAIN = RefineSpec(camera_mean=False, whiten=False, nfc_share=0.0, across_cameras=0)
 
 
 def looks_of(rng: np.random.Generator, people: int, each: int, noise: float = 1.0) -> NDArray[np.float32]:
@@ -32,7 +32,7 @@ def test_without_corrections_it_is_the_cosine() -> None:
 def test_the_centralized_half_is_nfc_between_cameras() -> None:
     rows = looks_of(np.random.default_rng(1), 4, 3).astype(np.float64)
     cameras = ["a", "b", "c"] * 4
-    similarity = Refiner(RefineSpec(nfc_share=0.25, neighbours=2, rarity=0)).similarity(
+    similarity = Refiner(RefineSpec(nfc_share=0.25, neighbours=2, rarity=0, across_cameras=0)).similarity(
         rows, cameras, all_pairs(12)
     )
     others = np.array([[one != other for other in cameras] for one in cameras])
@@ -42,7 +42,7 @@ def test_the_centralized_half_is_nfc_between_cameras() -> None:
 
 def test_one_camera_takes_its_neighbours_from_itself() -> None:
     rows = looks_of(np.random.default_rng(2), 4, 3).astype(np.float64)
-    spec = RefineSpec(nfc_share=1.0, neighbours=6, neighbours_one_camera=2, rarity=0)
+    spec = RefineSpec(nfc_share=1.0, neighbours=6, neighbours_one_camera=2, rarity=0, across_cameras=0)
     similarity = Refiner(spec).similarity(rows, ["a"] * 12, all_pairs(12))
     central = neighbor_centralize(rows, 2, 2)
     np.testing.assert_allclose(similarity, central @ central.T, atol=1e-6)
@@ -51,7 +51,7 @@ def test_one_camera_takes_its_neighbours_from_itself() -> None:
 @pytest.mark.parametrize("cameras", [["a"] * 6, ["a", "b"] * 3])
 def test_no_neighbours_is_the_cosine(cameras: list[str]) -> None:
     rows = looks_of(np.random.default_rng(3), 2, 3).astype(np.float64)
-    spec = RefineSpec(neighbours=0, neighbours_one_camera=0)
+    spec = RefineSpec(neighbours=0, neighbours_one_camera=0, across_cameras=0)
     np.testing.assert_allclose(
         Refiner(spec).similarity(rows, cameras, all_pairs(6)), rows @ rows.T, atol=1e-9
     )
@@ -62,7 +62,7 @@ def test_a_pair_that_cannot_be_one_person_is_not_drawn_together() -> None:
     rng = np.random.default_rng(4)
     face = faces(rng, 1)[0]
     rows = np.stack([look(face, rng, 0.8) for _ in range(2)]).astype(np.float64)
-    refiner = Refiner(RefineSpec(nfc_share=1.0, rarity=0))
+    refiner = Refiner(RefineSpec(nfc_share=1.0, rarity=0, across_cameras=0))
     assert refiner.similarity(rows, ["a", "b"], all_pairs(2))[0, 1] == pytest.approx(1.0)
     apart = np.eye(2, dtype=bool)
     assert refiner.similarity(rows, ["a", "b"], apart)[0, 1] == pytest.approx(rows[0] @ rows[1])
@@ -77,9 +77,9 @@ def test_centralizing_tells_people_better_apart() -> None:
     same_pairs, other_pairs = same & ~np.eye(40, dtype=bool), ~same
 
     def margin(share: float) -> float:
-        similarity = Refiner(RefineSpec(nfc_share=share, neighbours=3, rarity=0)).similarity(
-            rows, cameras, all_pairs(40)
-        )
+        similarity = Refiner(
+            RefineSpec(nfc_share=share, neighbours=3, rarity=0, across_cameras=0)
+        ).similarity(rows, cameras, all_pairs(40))
         spread = similarity[other_pairs].std() + similarity[same_pairs].std()
         return float((similarity[same_pairs].mean() - similarity[other_pairs].mean()) / spread)
 
@@ -92,7 +92,7 @@ def test_among_few_candidates_being_a_neighbour_counts_for_little() -> None:
     cameras = ["a", "b"] * 6
 
     def with_rarity(rarity: float) -> NDArray[np.float64]:
-        spec = RefineSpec(nfc_share=0.6, neighbours=2, rarity=rarity)
+        spec = RefineSpec(nfc_share=0.6, neighbours=2, rarity=rarity, across_cameras=0)
         return Refiner(spec).similarity(rows, cameras, all_pairs(12))
 
     plain, full = rows @ rows.T, with_rarity(0.0)
@@ -136,3 +136,22 @@ def test_a_tracklet_without_embeddings_is_taken_too() -> None:
     refiner = Refiner(RefineSpec())
     refiner.learn(tracklet_of(1, 0, 1))
     assert refiner.features(np.zeros((0, 0), np.float32), []).shape == (0, 0)
+
+
+def test_pairs_of_two_cameras_get_a_bonus_and_others_none() -> None:
+    rows = np.linalg.qr(np.random.default_rng(8).standard_normal((6, 6)))[0]
+    cameras = ["a", "a", "b", "b", "c", "c"]
+    plain, helped = (
+        Refiner(RefineSpec(nfc_share=0.0, across_cameras=bonus)).similarity(rows, cameras, all_pairs(6))
+        for bonus in (0.0, 0.2)
+    )
+    names = np.array(cameras)
+    across = names[:, None] != names[None, :]
+    np.testing.assert_allclose((helped - plain)[across], 0.2)
+    np.testing.assert_allclose((helped - plain)[~across], 0.0, atol=1e-12)
+
+
+def test_one_camera_gets_no_bonus() -> None:
+    rows = np.linalg.qr(np.random.default_rng(9).standard_normal((6, 6)))[0]
+    similarity = Refiner(RefineSpec(nfc_share=0.0)).similarity(rows, ["a"] * 6, all_pairs(6))
+    np.testing.assert_allclose(similarity, rows @ rows.T)
