@@ -16,7 +16,7 @@ from edge.stores import Exemplar, Gallery
 
 FACES = faces(np.random.default_rng(0), 6)
 SPEC = IdentifySpec()
-PLAIN = Refiner(RefineSpec(camera_mean=False, whiten=False, nfc_share=0.0))
+PLAIN = Refiner(RefineSpec(camera_mean=False, whiten=False, nfc_share=0.0, across_cameras=0.0))
 
 
 def strand_of(
