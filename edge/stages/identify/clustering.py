@@ -156,13 +156,15 @@ def _similarity(
 ) -> NDArray[np.float64]:
     """Similarity of all pairs; who was never embedded is as similar as the identity it is bound to."""
     rows = np.stack([item.feature for item in items])
-    seen = np.linalg.norm(rows, axis=1) > 0
-    similarity = comparer.similarity(
-        rows, [item.camera for item in items], possible & seen[:, None] & seen[None, :]
-    )
+    seen = np.flatnonzero(np.linalg.norm(rows, axis=1) > 0)
+    similarity = np.zeros((len(items), len(items)))
+    if len(seen):
+        cameras = [items[index].camera for index in seen]
+        pairs = np.ix_(seen, seen)
+        similarity[pairs] = comparer.similarity(rows[seen], cameras, possible[pairs])
     groups = np.array([item.group for item in items])
-    for index in np.flatnonzero(~seen):
-        mates = similarity[seen & (groups == groups[index])]
+    for index in np.setdiff1d(np.arange(len(items)), seen):
+        mates = similarity[seen[groups[seen] == groups[index]]]
         similarity[index] = similarity[:, index] = mates.mean(axis=0) if len(mates) else 0.0
     return similarity
 
