@@ -4,6 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT := out
+# For the tests of tensors: only ever the build without CUDA, which is gigabytes smaller. Where pip finds none (for
+# this Python, on this index) those tests are skipped; `make setup TORCH=` leaves it out.
+TORCH ?= torch==2.13.0+cpu
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
+NO_TORCH := echo "no $(TORCH) here: the tests of tensors will be skipped"
 export EDGE_SHARED ?= $(abspath ../shared)
 
 .DEFAULT_GOAL := help
@@ -17,10 +22,11 @@ setup: $(READY) ## make .venv with everything for running, testing and checking
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	  || { echo "edge-reid needs Python 3.10 or newer; name one with PYTHON=..."; exit 1; }
-	@echo "setting up $(VENV) (about a minute)"
+	@echo "setting up $(VENV) (one or two minutes)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
 	  || { echo "Python has no venv; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@test -z "$(TORCH)" || $(BIN)/python $(PIP_INSTALL) --only-binary=:all: "$(TORCH)" 2>/dev/null || $(NO_TORCH)
+	@$(BIN)/python $(PIP_INSTALL) -e '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || .ci/apt libgl1 libglib2.0-0
 	@touch $@
 
@@ -59,8 +65,9 @@ WHEEL_TEST := $(OUT)/wheel-test
 wheel-test: wheel apt ## run the tests against the built wheel
 	@rm -rf $(WHEEL_TEST) && mkdir -p $(WHEEL_TEST)/copy
 	$(PYTHON) -m venv $(WHEEL_TEST)/venv
-	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	  "$$(ls $(OUT)/wheel/*.whl)[dev]"
+	@test -z "$(TORCH)" || $(WHEEL_TEST)/venv/bin/python $(PIP_INSTALL) --only-binary=:all: "$(TORCH)" 2>/dev/null \
+	  || $(NO_TORCH)
+	$(WHEEL_TEST)/venv/bin/python $(PIP_INSTALL) "$$(ls $(OUT)/wheel/*.whl)[dev]"
 	cp -r tests pyproject.toml $(wildcard docs benchmarks) $(WHEEL_TEST)/copy/
 	cd $(WHEEL_TEST)/copy && EDGE_WHEEL_TEST=1 ../venv/bin/python -m pytest $(ARGS)
 

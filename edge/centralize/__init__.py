@@ -1,8 +1,26 @@
-"""Feature centralization: pull an embedding towards the centre of its identity, without training."""
+"""Feature centralization: pull an embedding towards the centre of its identity, without training.
+
+Usable alone, with any ReID model: arrays or torch tensors in, the same kind out. Torch is not needed.
+"""
 
 from __future__ import annotations
 
-from edge.centralize.nfc import neighbor_centralize
+from edge.centralize.camera_mean import RunningCameraMean, remove_camera_mean
+from edge.centralize.density import identity_density
+from edge.centralize.generated import fuse_generated
+from edge.centralize.nfc import NFC, neighbor_centralize
+from edge.centralize.rerank import k_reciprocal_rerank
 from edge.centralize.space import FeatureSpace
+from edge.centralize.window import WindowCentralizer
 
-__all__ = ["FeatureSpace", "neighbor_centralize"]
+__all__ = [
+    "FeatureSpace",
+    "NFC",
+    "RunningCameraMean",
+    "WindowCentralizer",
+    "fuse_generated",
+    "identity_density",
+    "k_reciprocal_rerank",
+    "neighbor_centralize",
+    "remove_camera_mean",
+]

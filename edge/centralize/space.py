@@ -18,6 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.centralize.camera_mean import RunningCameraMean
+
 __all__ = ["FeatureSpace"]
 
 Matrix = NDArray[np.float64]
@@ -51,12 +53,8 @@ class FeatureSpace:
         self._whiten = whiten
         self._shrinkage = shrinkage
         self._prior_ratio = prior_ratio
-        self._prior_tracks = prior_tracks
         self._memory = memory_embeddings
-        self._sums: dict[str, Matrix] = {}
-        self._weights: dict[str, float] = {}
-        self._tracks: dict[str, int] = {}
-        self._people: dict[str, int] = {}
+        self._means = RunningCameraMean(prior=prior_tracks, memory=memory_embeddings)
         self._scatter: Matrix | None = None
         self._freedom = 0.0
         self._map: Matrix | None = None
@@ -65,7 +63,7 @@ class FeatureSpace:
     @property
     def version(self) -> tuple[float, float]:
         """Changes when :meth:`transform` would give something noticeably different."""
-        return self._map_freedom, float(sum(map(self._seen, self._tracks)))
+        return self._map_freedom, self._means.people
 
     def learn(self, camera: str, vectors: NDArray[np.float32], *, new_track: bool) -> None:
         """Take in the embeddings of one closed tracklet.
@@ -78,13 +76,9 @@ class FeatureSpace:
         if vectors.ndim != 2 or len(vectors) == 0:
             return
         rows = vectors.astype(np.float64)
-        keep = 1.0 - 1.0 / self._memory
-        decay = keep ** len(rows)
-        total = self._sums.get(camera)
-        self._sums[camera] = rows.sum(axis=0) if total is None else total * decay + rows.sum(axis=0)
-        self._weights[camera] = self._weights.get(camera, 0.0) * decay + len(rows)
-        self._tracks[camera] = self._tracks.get(camera, 0) + int(new_track)
+        self._means.add(camera, rows, people=int(new_track))
         if self._whiten and len(rows) > 1:
+            decay = (1.0 - 1.0 / self._memory) ** len(rows)
             apart = rows - rows.mean(axis=0)
             scatter = apart.T @ apart
             self._scatter = scatter if self._scatter is None else self._scatter * decay + scatter
@@ -96,7 +90,7 @@ class FeatureSpace:
         Without it each track counts as a person, and one person whose track keeps breaking would
         become the camera's mean, which leaves nothing of that person but noise.
         """
-        self._people[camera] = people
+        self._means.count_people(camera, people)
 
     def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
         """Map embeddings into the corrected space.
@@ -111,30 +105,13 @@ class FeatureSpace:
         rows = vectors.astype(np.float64)
         if len(rows) == 0:
             return rows
-        if self._remove and self._sums:
-            means = {camera: self._mean(camera) for camera in set(cameras)}
-            rows = rows - np.stack([means[camera] for camera in cameras])
+        if self._remove:
+            rows = self._means.remove(rows, cameras)
         matrix = self._whitening()
         if matrix is not None:
             rows = rows @ matrix
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(norms, 1e-12))
-
-    def _mean(self, camera: str) -> Matrix:
-        """The camera's mean, shrunk to the site's and, while few people were seen, to nothing."""
-        site_sum = np.sum(list(self._sums.values()), axis=0)
-        site_mean = site_sum / sum(self._weights.values())
-        here = self._seen(camera)
-        share = here / (here + self._prior_tracks) if here else 0.0
-        own = self._sums[camera] / self._weights[camera] if camera in self._sums else site_mean
-        mixed = share * own + (1.0 - share) * site_mean
-        people = sum(map(self._seen, self._tracks))
-        return np.asarray(mixed * (people / (people + self._prior_tracks)))
-
-    def _seen(self, camera: str) -> int:
-        """How many people stand behind a camera's mean."""
-        tracks = self._tracks.get(camera, 0)
-        return min(tracks, self._people.get(camera, tracks))
 
     def _whitening(self) -> Matrix | None:
         """The map W^(-1/2) up to a rotation; made anew when a quarter more has been seen."""

@@ -159,7 +159,7 @@ def _similarity(
     seen = np.flatnonzero(np.linalg.norm(rows, axis=1) > 0)
     similarity = np.zeros((len(items), len(items)))
     if len(seen):
-        cameras = [items[index].camera for index in seen]
+        cameras = [items[index].camera for index in seen.tolist()]
         pairs = np.ix_(seen, seen)
         similarity[pairs] = comparer.similarity(rows[seen], cameras, possible[pairs])
     groups = np.array([item.group for item in items])

@@ -1,0 +1,181 @@
+"""Body of ``edge eval replay``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.cli.progress import processors, progress_bars
+from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge.config.pipeline import PipelineSpec
+    from edge.evaluate.crop_tracklets import CropTracklet
+    from edge.evaluate.market import MarketSet, Picture, Skip
+    from edge.evaluate.replay import Ingredients, Progress, ReplayScore
+    from edge.evaluate.retrieval_set import ProgressOf
+
+__all__ = ["Request", "replay"]
+
+BATCH = 64  # pictures of one run of the network
+WINDOW_MAX_S = 31_536_000.0  # a year
+ABLATED = {
+    "nfc": "no NFC",
+    "camera_mean": "no camera mean",
+    "whiten": "no whitening",
+    "across_cameras": "no cross-camera bonus",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The command line; None or False where an option was not given."""
+
+    data: Path
+    embed: str | None = None
+    features: Path | None = None
+    pipeline: str | None = None
+    window_s: float | None = None
+    no_nfc: bool = False
+    no_camera_mean: bool = False
+    no_whiten: bool = False
+    distractors: bool = False
+    query: bool = False
+    ablation: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stream:
+    """What is sent, and what the report says about it.
+
+    pictures: those that have an embedding; vectors: theirs, float32 (n, d); groups: them as tracklets.
+    model: what made the embeddings; skips: what was left out.
+    """
+
+    pictures: Sequence[Picture]
+    vectors: NDArray[np.float32]
+    groups: Sequence[CropTracklet]
+    model: str
+    skips: Sequence[Skip]
+
+
+def replay(request: Request) -> int:
+    """Play the pictures of ``bounding_box_test/`` as a stream, and print how well people are told apart.
+
+    Returns:
+        0; a bad score is not a failure.
+
+    Raises:
+        ConfigError: an option, the folder, the pipeline or the file of features is wrong, or nothing can be
+            scored.
+        StartError: weights are missing or wrong, or a package is missing.
+    """
+    from edge.cli.replay_report import Report, print_json, print_report
+    from edge.cli.threads import one_thread_each
+    from edge.config.pipeline import DEFAULT, load_pipeline
+    from edge.evaluate.market import read_market
+
+    one_thread_each()
+    uses = _ingredients(request)
+    pipeline = load_pipeline(request.pipeline or DEFAULT)
+    market = read_market(request.data, gallery_only=not request.query)
+    _require_returns(request, (*market.query, *market.gallery))
+    with progress_bars() as progress_of:
+        stream = _gather(request, market, pipeline, progress_of)
+        _require_returns(request, stream.pictures)
+        score = _play(stream, pipeline, uses, request.window_s, progress_of("replay"))
+        ablation: dict[str, ReplayScore] = {}
+        for name, title in ABLATED.items() if request.ablation else ():
+            less = replace(uses, **{name: False})
+            ablation[name] = _play(stream, pipeline, less, request.window_s, progress_of(title))
+    window_s = pipeline.identify.revise_s if request.window_s is None else request.window_s
+    report = Report(score, ablation, ABLATED, uses, window_s, stream.model, market.junk, stream.skips)
+    if request.json:
+        print_json(report)
+    else:
+        print_report(report)
+    return 0
+
+
+def _ingredients(request: Request) -> Ingredients:
+    """Check the options against each other before anything is read."""
+    from edge.evaluate.replay import Ingredients
+
+    if request.embed is not None and request.features is not None:
+        raise ConfigError("--embed and --features exclude each other; give one of them")
+    window_s = request.window_s
+    if window_s is not None and not (math.isfinite(window_s) and 0 < window_s <= WINDOW_MAX_S):
+        raise ConfigError(f"must be seconds above 0, at most a year (got {window_s:g})", key="--window-s")
+    uses = Ingredients(
+        nfc=not request.no_nfc, camera_mean=not request.no_camera_mean, whiten=not request.no_whiten
+    )
+    if request.ablation and uses != Ingredients():
+        raise ConfigError(
+            "leaves out one ingredient after the other by itself; drop the --no-… options", key="--ablation"
+        )
+    return uses
+
+
+def _require_returns(request: Request, pictures: Sequence[Picture]) -> None:
+    """Raise ConfigError unless two cameras see one person."""
+    seen: dict[int, int] = {}
+    for picture in pictures:
+        if picture.person > 0 and seen.setdefault(picture.person, picture.camera) != picture.camera:
+            return
+    raise ConfigError(
+        "holds nobody whom two cameras saw, so nothing can be scored; are person and camera in the names "
+        "right?",
+        file=str(request.data),
+    )
+
+
+def _gather(request: Request, market: MarketSet, pipeline: PipelineSpec, progress_of: ProgressOf) -> _Stream:
+    """Embeddings of what is to be sent; distractors are described too, so retrieval's cache serves."""
+    from edge.config.pipeline import EmbedSpec
+    from edge.evaluate.crop_tracklets import group_pictures
+    from edge.evaluate.feature_cache import cache_folder
+    from edge.evaluate.feature_file import read_feature_file
+    from edge.evaluate.features import open_describer
+    from edge.evaluate.market import DISTRACTOR
+    from edge.evaluate.replay_set import embed_stream, look_up_stream
+
+    if request.features is not None:
+        model = str(request.features)
+        found = look_up_stream(market, read_feature_file(request.features))
+    else:
+        given = {"model": request.embed or pipeline.embed.model, "batch_max": BATCH, "threads": processors()}
+        spec = EmbedSpec.model_validate(pipeline.embed.model_dump() | given)
+        with open_describer(spec) as describer:
+            model = describer.name
+            found = embed_stream(market, describer, cache=cache_folder(), progress_of=progress_of)
+    sent = [
+        row
+        for row, picture in enumerate(found.pictures)
+        if request.distractors or picture.person != DISTRACTOR
+    ]
+    pictures = [found.pictures[row] for row in sent]
+    skips = (*market.skips, *found.skips)
+    return _Stream(pictures, found.vectors[sent], group_pictures(pictures), model, skips)
+
+
+def _play(
+    stream: _Stream,
+    pipeline: PipelineSpec,
+    uses: Ingredients,
+    window_s: float | None,
+    progress: Progress | None,
+) -> ReplayScore:
+    from edge.evaluate import replay as stage
+
+    refine, identify = stage.replay_specs(pipeline.refine, pipeline.identify, uses, window_s)
+    said = stage.replay(
+        stream.groups, stream.vectors, refine, identify, model=stream.model, progress=progress
+    )
+    return stage.score_replay(stream.groups, said)
