@@ -15,7 +15,7 @@ def test_the_table_has_a_row_for_every_name_a_pipeline_may_give() -> None:
 
 
 @pytest.mark.parametrize("name", TRACKERS)
-@pytest.mark.parametrize("lost_s", [0.0, 0.01, 1.0, 1e6])
+@pytest.mark.parametrize("lost_s", [0.0, 0.01, 1.0, 60.0])
 def test_every_number_a_pipeline_may_give_is_taken(name: str, lost_s: float) -> None:
     spec = TrackSpec(name=name, lost_s=lost_s, high_score=0, activation_score=1, match_iou=1, motion_hz=1000)
     open_tracker(spec)
