@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["centralize_on_device"]
 
+# Rows that are in float64 at a time.
+AT_ONCE = 8192
 # What a float32 product may round its factors to: torch.set_float32_matmul_precision.
 ROUNDOFF = {"highest": 2.0**-24, "high": 2.0**-11, "medium": 2.0**-8}
 
@@ -46,7 +48,7 @@ def centralize_on_device(
     others = torch.from_numpy(near).to(feats.device)
     norms = _norms(feats) if normalize else None
     out = torch.empty(feats.shape, dtype=torch.float32, device=feats.device)
-    for part in parts(len(feats), 4096):
+    for part in parts(len(feats), AT_ONCE):
         total = _exact(feats, norms, part)
         for place in range(near.shape[1]):
             some = seen[part, place].nonzero()[:, 0]
@@ -114,13 +116,13 @@ class _Space:
         self._size = torch.ones(len(feats), dtype=torch.float64, device=feats.device)
         if not normalize:
             self._centre = feats.mean(dim=0, dtype=torch.float64)
-            sizes = torch.cat([self.placed(part).norm(dim=1) for part in parts(len(feats))])
+            sizes = torch.cat([self.placed(part).norm(dim=1) for part in parts(len(feats), AT_ONCE)])
             largest = float(sizes.max())
             self._scale = 1.0 / largest if largest > 0.0 else 1.0
             self._size = sizes * self._scale
             self._raw = (float(self._centre.abs().max()) + largest) * self._scale
         self._quick = torch.empty(feats.shape, dtype=torch.float32, device=feats.device)
-        for part in parts(len(feats)):
+        for part in parts(len(feats), AT_ONCE):
             self._quick[part] = self.placed(part).float()
         self._bias = None if normalize else 0.5 * self._size**2
         product = torch.get_float32_matmul_precision()
@@ -146,7 +148,9 @@ class _Space:
 
         if exact:
             asked = self.placed(which)
-            values = torch.cat([asked @ self.placed(part).T for part in parts(len(self._feats))], dim=1)
+            values = torch.cat(
+                [asked @ self.placed(part).T for part in parts(len(self._feats), AT_ONCE)], dim=1
+            )
         else:
             values = self._quick[which] @ self._quick.T
         if self._bias is not None:
@@ -203,7 +207,7 @@ def _banned(
 def _norms(feats: torch.Tensor) -> torch.Tensor:
     import torch
 
-    norms = [torch.linalg.vector_norm(feats[part].double(), dim=1) for part in parts(len(feats))]
+    norms = [torch.linalg.vector_norm(feats[part].double(), dim=1) for part in parts(len(feats), AT_ONCE)]
     return torch.cat(norms).clamp_min(1e-12)
 
 

@@ -195,7 +195,7 @@ class Allowed:
             raise TypeError(f"{who} be boolean, got dtype {dtype}")
 
 
-def nearest(rows: Rows, borders: Sequence[int], allowed: Allowed) -> Indices:
+def nearest(rows: Rows, borders: Sequence[int], allowed: Allowed, *, torch: bool = False) -> Indices:
     """The nearest allowed rows of each row.
 
     Args:
@@ -203,6 +203,7 @@ def nearest(rows: Rows, borders: Sequence[int], allowed: Allowed) -> Indices:
         borders: for each of these k the set of the first k columns is exact; their order within is
             that of float32.
         allowed: who may be whose neighbour.
+        torch: multiply with torch, which is loaded already, and not with NumPy.
 
     Returns:
         int64 (n, k) with the largest k of ``borders``, nearest first; -1 where there are fewer.
@@ -213,11 +214,11 @@ def nearest(rows: Rows, borders: Sequence[int], allowed: Allowed) -> Indices:
     near = np.full((count, k), -1, dtype=np.int64)
     step = block_rows(count)
     buffer = np.empty((min(step, count), count), dtype=np.float32)
-    columns = rows.quick.T
+    multiply = _product(rows.quick, torch)
     for low in range(0, count, step):
         high = min(low + step, count)
         block = buffer[: high - low]
-        np.matmul(rows.quick[low:high], columns, out=block)
+        multiply(low, high, block)
         if rows.bias is not None:
             block -= rows.bias
         may = allowed.block(low, high)
@@ -231,6 +232,19 @@ def nearest(rows: Rows, borders: Sequence[int], allowed: Allowed) -> Indices:
         if unsure.size:
             near[low + unsure] = _settle(rows, block, low, unsure, values[unsure, k - 1] - twice[unsure], k)
     return near
+
+
+def _product(
+    quick: NDArray[np.float32], with_torch: bool
+) -> Callable[[int, int, NDArray[np.float32]], object]:
+    """A function that writes the products of rows low to high with all rows into a block."""
+    if with_torch:
+        import torch
+
+        if torch.get_float32_matmul_precision() == "highest":  # else it may round more than is accounted for
+            rows = torch.from_numpy(quick)
+            return lambda low, high, out: torch.mm(rows[low:high], rows.T, out=torch.from_numpy(out))
+    return lambda low, high, out: np.matmul(quick[low:high], quick.T, out=out)
 
 
 def in_doubt(
@@ -366,8 +380,8 @@ def block_rows(count: int) -> int:
     return int(min(max(BLOCK_BYTES // (4 * max(count, 1)), FEWEST_ROWS), MOST_ROWS))
 
 
-def parts(count: int, size: int = 2048) -> list[slice]:
-    """Slices that cover ``count`` rows."""
+def parts(count: int, size: int = 256) -> list[slice]:
+    """Slices that cover ``count`` rows; few enough for float64 copies of them to stay in the cache."""
     return [slice(low, min(low + size, count)) for low in range(0, count, size)]
 
 

@@ -102,7 +102,7 @@ def neighbor_centralize(
     if place not in ("numpy", "cpu") and count > 0:
         return _on_device(feats, k1, k2, normalize, may, allowed, rounds)
     for _ in range(rounds):
-        rows = _round(rows, k1, k2, normalize, may)
+        rows = _round(rows, k1, k2, normalize, may, torch=place == "cpu")
     return like(np.asarray(rows, dtype=np.float32), feats)
 
 
@@ -139,10 +139,10 @@ def NFC(feats: Features, k1: int = 2, k2: int = 2, *, normalize: bool = True) ->
 
 
 def _round(
-    feats: NDArray[np.floating], k1: int, k2: int, normalize: bool, allowed: Allowed
+    feats: NDArray[np.floating], k1: int, k2: int, normalize: bool, allowed: Allowed, *, torch: bool
 ) -> NDArray[np.float32]:
     rows = Rows(feats, normalize=normalize)
-    near = nearest(rows, (min(k1, k2), k1), allowed)
+    near = nearest(rows, (min(k1, k2), k1), allowed, torch=torch)
     rows.forget_quick()
     seen = mutual(near, k2)
     out = np.empty(feats.shape, dtype=np.float32)

@@ -131,7 +131,7 @@ def _encoded(rows: Rows, near: Indices, k1: int, half: int, farthest: NDArray[np
     narrow = (narrow * narrow.T).tocsr()
     sizes = np.asarray(narrow.sum(axis=1))
     expanded = []
-    for part in parts(rows.count):
+    for part in parts(rows.count, 2048):
         here = wide[part]
         common = (here @ narrow.T).multiply(here).tocoo()
         taken = 3.0 * common.data >= 2.0 * sizes[common.col]

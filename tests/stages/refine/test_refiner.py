@@ -155,3 +155,10 @@ def test_one_camera_gets_no_bonus() -> None:
     rows = np.linalg.qr(np.random.default_rng(9).standard_normal((6, 6)))[0]
     similarity = Refiner(RefineSpec(nfc_share=0.0)).similarity(rows, ["a"] * 6, all_pairs(6))
     np.testing.assert_allclose(similarity, rows @ rows.T)
+
+
+def test_fewer_visits_than_neighbours_are_compared_all_the_same() -> None:
+    rows = np.eye(3, 8)
+    similarity = Refiner(RefineSpec(rarity=0)).similarity(rows, ["a", "b", "a"], all_pairs(3))
+    assert similarity.shape == (3, 3)
+    assert np.isfinite(similarity).all()
