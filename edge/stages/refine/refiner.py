@@ -86,7 +86,6 @@ class Refiner:
         if share == 0.0:
             return np.asarray(plain)
         k = min(k, len(features))
-        k = min(k, len(features))  # more than there are is an error of NFC
         central = neighbor_centralize(features, k, k, allowed=allowed).astype(np.float64)
         return np.asarray(share * (central @ central.T) + (1.0 - share) * plain)
 
