@@ -21,6 +21,15 @@ LAST = np.iinfo(np.int64).max
 UNIT_ROUNDOFF = 2.0**-53
 
 
+def _einsum(rows: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.einsum("ij,j->i", rows, row))
+
+
+# Not ``@``: threaded BLAS waits for cores that are busy, and one thread reads memory as fast as it comes.
+_products: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+_products = getattr(np, "vecdot", _einsum)  # NumPy 2
+
+
 class NeighborLists:
     """Rows in slots 0 to n - 1, and the nearest others of each, ties to the lower serial number.
 
@@ -35,11 +44,13 @@ class NeighborLists:
     Args:
         dimensions: d.
         needed: how many neighbours must be right.
+        returned: among how many of them a row must be to be seen in return; at most ``needed``.
         size: for how many rows memory is taken at first.
     """
 
-    def __init__(self, dimensions: int, needed: int, size: int) -> None:
+    def __init__(self, dimensions: int, needed: int, returned: int, size: int) -> None:
         self.needed = needed
+        self._borders = [returned - 1, needed - 1]
         self.depth = needed + max(6, needed)
         self.count = 0
         self.rows = np.zeros((size, dimensions))
@@ -74,8 +85,8 @@ class NeighborLists:
             ask: the same for two slots, asked only where it matters; None: nothing more to ask.
 
         Returns:
-            int64 (m,): the row itself, the slots whose first ``needed`` neighbours are other ones now, and
-            who these neighbours were and are.
+            int64 (m,): the slots that may have other mutual neighbours now: the row itself, those whose
+            first ``needed`` are others, and who was pushed over the end of these or of ``returned``.
         """
         about, error = self._about(slot)
         self._search(slot, about, error, may, ask)
@@ -147,12 +158,9 @@ class NeighborLists:
         self._horizon[slot], self._horizon_serial[slot] = np.inf, LAST
 
     def _about(self, slot: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Squared distances to all rows by the expansion, and how wrong they may be: (n,), (n,).
-
-        einsum and not BLAS: one thread, which starts at once, reads the memory as fast as it comes.
-        """
+        """Squared distances to all rows by the expansion, and how wrong they may be: (n,), (n,)."""
         squares = self._squares[: self.count]
-        products = np.einsum("ij,j->i", self.rows[: self.count], self.rows[slot])
+        products = _products(self.rows[: self.count], self.rows[slot])
         about = squares + squares[slot] - 2.0 * products
         sizes = np.sqrt(squares) + np.sqrt(squares[slot])
         return about, 1.01 * UNIT_ROUNDOFF * (self.rows.shape[1] + 8) * sizes**2 + 1e-300
@@ -243,7 +251,7 @@ class NeighborLists:
         order = np.lexsort((serials, apart), axis=-1)
         near, apart = np.take_along_axis(near, order, axis=1), np.take_along_axis(apart, order, axis=1)
         first = (near[:, : self.needed] == slot).any(axis=1)
-        pushed = self.near[rows[first], : self.needed]
+        pushed = self.near[rows[first]][:, self._borders]
         self.near[rows], self.apart[rows] = near[:, :-1], apart[:, :-1]
         full = near[:, -1] >= 0
         self._horizon[rows[full]] = apart[full, -1]
@@ -258,7 +266,7 @@ class NeighborLists:
         near, apart = np.take_along_axis(near, order, axis=1), np.take_along_axis(apart, order, axis=1)
         near[:, -1], apart[:, -1] = NOBODY, np.inf
         self.near[rows], self.apart[rows] = near, apart
-        moved_up = near[first, : self.needed].ravel()
+        moved_up = near[first][:, self._borders].ravel()
         return np.concatenate([rows[first], moved_up, np.array([gone])])
 
     def _distances(self, rows: Indices, slot: int) -> NDArray[np.float64]:

@@ -257,7 +257,7 @@ class WindowCentralizer:
         lists = self._lists
         if lists is None:
             size = min(FIRST_SIZE, self._capacity)
-            lists = self._lists = NeighborLists(dimensions or 0, self._k1, size)
+            lists = self._lists = NeighborLists(dimensions or 0, self._k1, min(self._k1, self._k2), size)
             self._codes = np.zeros(size, dtype=np.int64)
             self._stale = np.zeros(size, dtype=bool)
             self._out = np.zeros((size, dimensions or 0), dtype=np.float32)
