@@ -12,6 +12,7 @@ import pytest
 from edge.cli.check import check_site, run
 from edge.config import secrets
 from edge.config.catalog import load_card
+from edge.resources import models_dir
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ def site(tmp_path: Path) -> Path:
     for stage, name in (("detect", "yolox-nano"), ("embed", "reid-retail-0031")):
         card = load_card(name)
         weights = f"weights of {name}".encode()
-        text = (Path(__file__).parents[2] / "models" / name / "card.yaml").read_text(encoding="utf-8")
+        text = (models_dir() / name / "card.yaml").read_text(encoding="utf-8")
         text = text.replace(card.sha256, hashlib.sha256(weights).hexdigest())
         text = text.replace(f"bytes: {card.bytes}", f"bytes: {len(weights)}")
         text = text.replace(f"file: {card.file}", f"file: made_up_{card.file}")
