@@ -33,6 +33,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Pipeline = Annotated[
     str | None, typer.Option("--pipeline", metavar="NAME|FILE", help="A pipeline's name, or its file.")
 ]
+Embed = Annotated[
+    str | None,
+    typer.Option(
+        "--embed", metavar="MODEL", help="ReID network: a card's name or path; the pipeline's unless given."
+    ),
+]
 Truth = Annotated[Path, typer.Option("--truth", metavar="FILE", help="Ground truth, MOTChallenge lines.")]
 Scale = Annotated[float, typer.Option("--scale", metavar="S", help="Multiply the truth's boxes by this.")]
 Same = Annotated[
@@ -153,14 +159,7 @@ def _eval_retrieval(
             "--data", metavar="DIR", help="Pictures in Market-1501's layout: query/, bounding_box_test/."
         ),
     ],
-    embed: Annotated[
-        str | None,
-        typer.Option(
-            "--embed",
-            metavar="MODEL",
-            help="ReID network: a card's name or path; the pipeline's unless given.",
-        ),
-    ] = None,
+    embed: Embed = None,
     features: Annotated[
         Path | None,
         typer.Option("--features", metavar="FILE.npz", help="Score these features, see docs/evaluation.md."),
@@ -212,14 +211,7 @@ def _eval_replay(
         Path,
         typer.Option("--data", metavar="DIR", help="Pictures in Market-1501's layout: bounding_box_test/."),
     ],
-    embed: Annotated[
-        str | None,
-        typer.Option(
-            "--embed",
-            metavar="MODEL",
-            help="ReID network: a card's name or path; the pipeline's unless given.",
-        ),
-    ] = None,
+    embed: Embed = None,
     features: Annotated[
         Path | None,
         typer.Option("--features", metavar="FILE.npz", help="Replay these features, see docs/evaluation.md."),

@@ -14,19 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from eval_command import Ended, eval_command
 from market_like import MarketLike, name_of, write_market_like
-
-from edge.cli.main import main
 
 KEYS = ("idf1", "pair_f1", "pair_precision", "pair_recall", "identities", "revisions", "p50_ms", "p95_ms")
 PEOPLE, CAMERAS, DIM = 30, 3, 48
-
-
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True)
@@ -81,17 +73,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Ended]:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-
-    def run_edge(folder: Path, *options: object) -> Ended:
-        words = ["edge", "eval", "replay", "--data", folder, *options]
-        monkeypatch.setattr(sys, "argv", [str(word) for word in words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run_edge
+    return eval_command("replay", cache, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -7,16 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from eval_command import Ended, eval_command
 from market_like import MarketLike, name_of, write_generated, write_market_like
-
-from edge.cli.main import main
 
 Edge = Callable[..., dict[str, Any]]
 
@@ -32,28 +30,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def run(
     cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Ended]:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-
-    def run_edge(folder: Path, *options: object) -> Ended:
-        words = ["edge", "eval", "retrieval", "--data", folder, *options]
-        monkeypatch.setattr(sys, "argv", [str(word) for word in words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run_edge
+    return eval_command("retrieval", cache, monkeypatch, capsys)
 
 
 @pytest.fixture
