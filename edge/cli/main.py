@@ -237,6 +237,10 @@ def _eval_replay(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Leave out one ingredient after the other, and compare.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.svg", help="Draw how often what was said came true."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Play pictures as a stream through refine and identify, and score the identities that come out."""
@@ -254,6 +258,7 @@ def _eval_replay(
         distractors,
         query,
         ablation,
+        plot,
         json,
     )
     run_and_exit(lambda: replay.replay(request))
