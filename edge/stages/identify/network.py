@@ -126,7 +126,7 @@ class Network:
         self._stale.clear()
 
     def alike(self, unit: Unit) -> NDArray[np.float32]:
-        """Mean log-odds of a unit and each other, -inf where looks are missing: float32 (n,); do not change."""
+        """Mean log-odds of a unit and each other: float32 (n,), -inf without looks; do not change."""
         if unit in self._fresh:
             return self._fresh[unit]
         row = self._log_odds([unit])[0]
