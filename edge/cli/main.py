@@ -113,14 +113,28 @@ def _models_verify(
 
 @eval_app.command("tracking")
 def _eval_tracking(
-    truth: Truth,
-    result: Annotated[Path, typer.Option("--result", metavar="FILE", help="Tracks that edge-run wrote.")],
+    truth: Annotated[
+        Path,
+        typer.Option(
+            "--truth", metavar="FILE|DIR", help="Ground truth, MOTChallenge lines; DIR: a file per camera."
+        ),
+    ],
+    result: Annotated[
+        Path,
+        typer.Option(
+            "--result", metavar="FILE|DIR", help="Tracks that edge-run wrote; DIR: its output folder."
+        ),
+    ],
     scale: Scale = 1.0,
     same: Same = None,
     per_visit: PerVisit = None,
     json: Json = False,
 ) -> None:
-    """HOTA, IDF1, MOTA and identity switches of one camera's tracks."""
+    """HOTA, IDF1, MOTA and identity switches of one camera's tracks, or of all cameras of a site together.
+
+    With folders, ids are those of people, the same in every camera, and the scores across cameras are
+    printed too; a box of the truth whose seventh column is 0 counts neither way then.
+    """
     from edge.cli import evaluate
 
     run_and_exit(lambda: evaluate.tracking(truth, result, scale, json, same, per_visit))

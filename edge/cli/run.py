@@ -159,6 +159,8 @@ def _print_table(result: Result, out: Path) -> None:
     """Print how it went: a line per camera, what took how long, and where the outputs are."""
     import sys
 
+    from edge.cli.plain_table import print_table
+
     summary = result.summary
     cameras: list[Sequence[str]] = [("camera", "frames", "fps", "dropped", "reconnects", "state")]
     cameras += [
@@ -175,37 +177,7 @@ def _print_table(result: Result, out: Path) -> None:
         people += f", {summary.unknown} unknown"
     print(f"{people} in {summary.wall_s:.1f} s")
     for rows in (cameras, stages):
-        if sys.stdout.isatty():
-            _print_rich(rows)
-        else:
+        if not sys.stdout.isatty():
             print()
-            _print_plain(rows)
+        print_table(rows, words=("state",))
     print(f"\nsee {out / 'report.html'}, events.jsonl, tracks/ and summary.json beside it")
-
-
-def _print_rich(rows: list[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, title in enumerate(rows[0]):
-        table.add_column(title, justify="right" if _is_number(rows, index) else "left")
-    for row in rows[1:]:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
-
-
-def _print_plain(rows: list[Sequence[str]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            f"{cell:>{width}}" if _is_number(rows, index) else f"{cell:<{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join(cells).rstrip())
-
-
-def _is_number(rows: list[Sequence[str]], column: int) -> bool:
-    return column > 0 and rows[0][column] != "state"
