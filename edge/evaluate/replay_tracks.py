@@ -1,0 +1,75 @@
+"""A recorded run once more through refine and identify, with other settings, and its scores."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config.pipeline import IdentifySpec, RefineSpec
+from edge.evaluate.site_score import SiteScore, evaluate_site
+from edge.evaluate.tracklet_log import Identifying, TrackletLog
+from edge.stages.identify import Identifier
+from edge.stages.refine import Refiner
+from edge.stages.sink.mot import MotSink
+from edge.stages.sink.summary import RunSummary
+
+__all__ = ["SWITCHES", "Settings", "replay_tracks", "score_replay_tracks", "without"]
+
+NOTHING = RunSummary("", "", 0, 0.0, 0, {}, {})
+
+SWITCHES: Mapping[str, Mapping[str, object]] = {
+    "camera_mean": {"camera_mean": False},
+    "nfc": {"neighbours": 0, "neighbours_one_camera": 0},
+}
+"""Ingredient to what of ``refine`` switches it off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a recorded run is played with."""
+
+    refine: RefineSpec
+    identify: IdentifySpec
+
+
+def without(settings: Settings, ingredient: str) -> Settings:
+    """The same settings with one of :data:`SWITCHES` off."""
+    refine = settings.refine.model_dump() | dict(SWITCHES[ingredient])
+    return Settings(RefineSpec.model_validate(refine), settings.identify)
+
+
+def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
+    """Play a recorded run and write ``tracks/<camera>.txt`` as the run itself would have.
+
+    Args:
+        log: the recording.
+        settings: of refine and identify.
+        folder: where ``tracks`` is made.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    identifier: Identifying = Identifier(settings.identify, Refiner(settings.refine), log.cameras)
+    sink = MotSink(folder, log.cameras)
+    try:
+        for outcome in log.play(identifier):
+            sink.decide(outcome.decisions)
+            for settled in outcome.settled:
+                sink.settle(settled)
+    finally:
+        sink.close(NOTHING)
+
+
+def score_replay_tracks(log: TrackletLog, settings: Settings, truth: Path) -> SiteScore:
+    """Play a recorded run and score its tracks.
+
+    Raises:
+        ConfigError: the truth is wrong.
+        MissingExtraError: TrackEval is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-replay-") as name:
+        folder = Path(name)
+        replay_tracks(log, settings, folder)
+        return evaluate_site(truth, folder)
