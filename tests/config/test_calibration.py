@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.config.calibration import Calibration, load_calibration
+from edge.errors import ConfigError
+
+SIZE = (640, 360)
+FOCAL = 500.0
+HEIGHT_M = 3.0
+TILT = 0.3  # radians downwards
+
+
+def projected(points_m: np.ndarray) -> np.ndarray:
+    """Pixels of points on the ground, for a camera 3 m above (0, 0) that looks along y and down."""
+    x, y = points_m[:, 0], points_m[:, 1]
+    ahead = y * np.cos(TILT) + HEIGHT_M * np.sin(TILT)
+    down = HEIGHT_M * np.cos(TILT) - y * np.sin(TILT)
+    return np.stack([320 + FOCAL * x / ahead, 180 + FOCAL * down / ahead], axis=1)
+
+
+def homography() -> np.ndarray:
+    to_image = np.array(
+        [
+            [FOCAL, 320 * np.cos(TILT), 320 * HEIGHT_M * np.sin(TILT)],
+            [
+                0,
+                180 * np.cos(TILT) - FOCAL * np.sin(TILT),
+                HEIGHT_M * (180 * np.sin(TILT) + FOCAL * np.cos(TILT)),
+            ],
+            [0, np.cos(TILT), HEIGHT_M * np.sin(TILT)],
+        ]
+    )
+    return np.linalg.inv(to_image)
+
+
+def calibration_of(scale: float = 1.0) -> Calibration:
+    return Calibration.model_validate(
+        {"image_to_ground": (homography() * scale).tolist(), "size_px": SIZE, "position_m": [0, 0, HEIGHT_M]}
+    )
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0, 250.0])
+def test_feet_land_where_they_stand_whatever_the_scale(scale: float) -> None:
+    there = np.array([[0.0, 6.0], [-2.0, 10.0], [3.5, 25.0]])
+    assert calibration_of(scale).ground_of(projected(there)) == pytest.approx(there)
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+def test_the_sky_is_nowhere_on_the_ground(scale: float) -> None:
+    horizon = 180 - FOCAL * np.tan(TILT)
+    points = np.array([[320, horizon - 20], [10, horizon - 1], [320, horizon + 1], [320, 359]])
+    ground = calibration_of(scale).ground_of(points)
+    assert np.isnan(ground[:, 0]).tolist() == [True, True, False, False]
+
+
+def test_nobody_is_nowhere() -> None:
+    assert calibration_of().ground_of(np.empty((0, 2))).shape == (0, 2)
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    rows = "".join(f"  - [{', '.join(f'{n:.9g}' for n in row)}]\n" for row in homography())
+    (tmp_path / "door.yaml").write_text(f"image_to_ground:\n{rows}size_px: [640, 360]\n")
+    found = load_calibration(tmp_path / "door.yaml")
+    assert found.position_m is None
+    assert found.ground_of(projected(np.array([[1.0, 8.0]]))) == pytest.approx(
+        np.array([[1.0, 8.0]]), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("size_px: [640, 360]\n", r"image_to_ground: this key is required"),
+        (
+            "image_to_ground: [[1, 2, 3], [2, 4, 6], [0, 0, 1]]\nsize_px: [640, 360]\n",
+            r"door\.yaml:1: image_to_ground: is no homography",
+        ),
+        (
+            "image_to_ground: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [0, 360]\n",
+            r"door\.yaml:2: size_px: width and height must be 1 or more",
+        ),
+        (
+            "image_to_ground: [[1, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [640, 360]\n",
+            r"door\.yaml:1: image_to_ground",
+        ),
+        ("image_to_ground: [[1, 0, .nan], [0, 1, 0], [0, 0, 1]]\nsize_px: [1, 1]\n", r"finite"),
+        ("imgae_to_ground: 1\nsize_px: [1, 1]\n", r"image_to_ground"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "door.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_calibration(tmp_path / "door.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.yaml"):
+        load_calibration(tmp_path / "gone.yaml")
