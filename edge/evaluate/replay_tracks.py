@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.config.pipeline import IdentifySpec, RefineSpec
-from edge.evaluate.site_score import SiteScore, evaluate_site
+from edge.evaluate.mot import MotBoxes, read_mot
+from edge.evaluate.site_score import SiteScore, score_site
 from edge.evaluate.tracklet_log import Identifying, TrackletLog
 from edge.stages.identify import Identifier
 from edge.stages.refine import Refiner
@@ -62,14 +63,19 @@ def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
         sink.close(NOTHING)
 
 
-def score_replay_tracks(log: TrackletLog, settings: Settings, truth: Path) -> SiteScore:
+def score_replay_tracks(log: TrackletLog, settings: Settings, truths: Mapping[str, MotBoxes]) -> SiteScore:
     """Play a recorded run and score its tracks.
 
+    Args:
+        log: the recording.
+        settings: of refine and identify.
+        truths: camera to its truth; cameras the recording lacks are left out.
+
     Raises:
-        ConfigError: the truth is wrong.
         MissingExtraError: TrackEval is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="edge-replay-") as name:
-        folder = Path(name)
-        replay_tracks(log, settings, folder)
-        return evaluate_site(truth, folder)
+        replay_tracks(log, settings, Path(name))
+        found = {camera: read_mot(Path(name) / "tracks" / f"{camera}.txt") for camera in log.cameras}
+    there = {camera: truth for camera, truth in truths.items() if camera in found}
+    return score_site(there, {camera: found[camera] for camera in there})

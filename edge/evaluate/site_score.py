@@ -10,7 +10,7 @@ Here a box of the truth whose seventh column is 0 does not count; see :mod:`edge
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from edge.evaluate.ignored import leave_out_ignored
 from edge.evaluate.mot import MotBoxes, read_mot
 from edge.evaluate.tracking import TrackingScore, read_people, score_boxes
 
-__all__ = ["SiteScore", "evaluate_site", "score_site"]
+__all__ = ["SiteScore", "evaluate_site", "read_site_truth", "require_common_camera", "score_site"]
 
 NOBODY = MotBoxes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 4)), np.empty(0))
 
@@ -77,24 +77,41 @@ def evaluate_site(truth_dir: Path, result_dir: Path, scale: float = 1.0) -> Site
         ConfigError: a folder is missing, a file malformed, no camera is in both, or nobody is in the truth.
         MissingExtraError: TrackEval is not installed.
     """
-    truths = _files(truth_dir, "truth")
+    truths = read_site_truth(truth_dir, scale)
     results = _files(result_dir, "tracks")
-    common = [camera for camera in truths if camera in results]
-    if not common:
-        raise ConfigError(
-            f"no camera has both: truth of {_listed(truths)}, results of {_listed(results)}; "
-            "the files are called after their camera",
-            file=str(result_dir),
-        )
-    people = {camera: read_people(path, scale) for camera, path in truths.items()}
-    if not any(map(len, people.values())):
-        raise ConfigError("holds no boxes, so nothing can be scored against it", file=str(truth_dir))
+    require_common_camera(truths, results, result_dir)
     found = {camera: read_mot(results[camera]) if camera in results else NOBODY for camera in truths}
     return replace(
-        score_site(people, found),
+        score_site(truths, found),
         missing=tuple(camera for camera in truths if camera not in results),
         unscored=tuple(camera for camera in results if camera not in truths),
     )
+
+
+def read_site_truth(truth_dir: Path, scale: float = 1.0) -> dict[str, MotBoxes]:
+    """Read the truth of all cameras; see :func:`evaluate_site`.
+
+    Raises:
+        ConfigError: the folder is missing, a file malformed, or nobody is in it.
+    """
+    truths = {camera: read_people(path, scale) for camera, path in _files(truth_dir, "truth").items()}
+    if not any(map(len, truths.values())):
+        raise ConfigError("holds no boxes, so nothing can be scored against it", file=str(truth_dir))
+    return truths
+
+
+def require_common_camera(truths: Iterable[str], results: Iterable[str], place: Path | str) -> None:
+    """Refuse a truth and results that have no camera in common.
+
+    Raises:
+        ConfigError: it is so; names both, and ``place``.
+    """
+    if not set(truths) & set(results):
+        raise ConfigError(
+            f"no camera has both: truth of {_listed(truths)}, results of {_listed(results)}; "
+            "the files are called after their camera",
+            file=str(place),
+        )
 
 
 def score_site(truths: Mapping[str, MotBoxes], results: Mapping[str, MotBoxes]) -> SiteScore:
@@ -133,8 +150,8 @@ def _files(folder: Path, inner: str) -> dict[str, Path]:
     return files
 
 
-def _listed(files: Mapping[str, Path]) -> str:
-    names = list(files)
+def _listed(cameras: Iterable[str]) -> str:
+    names = list(cameras)
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 

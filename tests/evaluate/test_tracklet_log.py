@@ -10,6 +10,7 @@ from synthetic_site import Run, Site, Walk
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.errors import ConfigError
 from edge.evaluate.replay_tracks import SWITCHES, Settings, replay_tracks, score_replay_tracks, without
+from edge.evaluate.site_score import read_site_truth
 from edge.evaluate.tracklet_log import Recorder, TrackletLog, load_log, save_log
 from edge.records import Settled
 from edge.stages.identify import Identifier
@@ -111,7 +112,7 @@ def test_every_switch_changes_what_refine_is_told(ingredient: str) -> None:
 def test_a_replay_is_scored_against_a_truth(recorded: tuple[TrackletLog, Path]) -> None:
     """The run's own tracks as the truth: the same settings score 1."""
     log, live = recorded
-    score = score_replay_tracks(log, SETTINGS, live / "tracks")
+    score = score_replay_tracks(log, SETTINGS, read_site_truth(live / "tracks"))
     assert score.across.idf1 == 1
     assert set(score.cameras) == {"door", "yard"}
 

@@ -1,0 +1,117 @@
+"""`edge-run --demo`: the ordinary pipeline on a site that is rendered, scored against its truth."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.cli.plain_table import print_table
+from edge.cli.run import RunOptions, execute
+from edge.errors import MissingExtraError, StartError
+
+if TYPE_CHECKING:
+    from edge.fronts import Result
+
+__all__ = ["run_demo"]
+
+PRESET = "demo"
+PIPELINE = "demo"
+
+
+def run_demo(
+    out: Path, options: RunOptions, preset: str | None, seed: int | None, pipeline: str | None
+) -> int:
+    """Render the demo's site where it is not there yet, run the pipeline on it, and print how it scored.
+
+    Args:
+        out: the output folder.
+        options: as of any run; the mosaic is always written.
+        preset: of the site; ``demo`` where None.
+        seed: of the site; 0 where None.
+        pipeline: name or file; ``demo`` where None.
+
+    Returns:
+        The exit code of the run.
+
+    Raises:
+        EdgeError: the site cannot be rendered, or the run cannot start.
+    """
+    from dataclasses import replace
+
+    site = _site(preset or PRESET, seed or 0, options.quiet)
+    truth: Path | None = site
+    try:
+        from edge.evaluate.tracking import require_metrics
+
+        require_metrics()
+    except MissingExtraError as error:
+        print(f"no scores: {error}", file=sys.stderr)
+        truth = None
+    result = execute(
+        site / "cams.yaml", out, replace(options, mosaic=True), pipeline=pipeline or PIPELINE, truth=truth
+    )
+    if isinstance(result, int):
+        return result
+    if options.json:
+        print(result.summary.to_json(), end="")
+    elif not options.quiet:
+        _print_result(result, out, site)
+    return result.exit_code
+
+
+def _site(preset: str, seed: int, quiet: bool) -> Path:
+    """The folder of the rendered site, rendered now where it is missing or of another version."""
+    from edge.resources import cache_dir
+    from edge.site import is_current, render_site
+
+    cache = cache_dir()
+    if cache is None:
+        raise StartError("there is no place for the demo's site; name a folder in EDGE_CACHE")
+    folder = cache / "sites" / f"{preset}-{seed}"
+    if is_current(folder, preset, seed):
+        return folder
+    if not quiet:
+        again = f"{folder} is of another version and is" if folder.exists() else f"{folder} is"
+        print(f"{again} rendered now (once)", file=sys.stderr)
+    render_site(preset, folder, seed=seed)
+    return folder
+
+
+def _print_result(result: Result, out: Path, site: Path) -> None:
+    """Print the scores, and where everything lies."""
+    summary = result.summary
+    frames = sum(row.frames for row in summary.cameras.values())
+    print(
+        f"{summary.identities} identities in {len(summary.cameras)} cameras: {frames:,} frames in "
+        f"{summary.wall_s:.1f} s"
+    )
+    if summary.evaluation is not None:
+        print()
+        print_table(_rows(summary.evaluation))
+    print(f"\nreport  {out / 'report.html'}\nvideo   {out / 'video' / 'mosaic.mp4'}\nsite    {site}")
+
+
+def _rows(scores: Mapping[str, object]) -> list[Sequence[str]]:
+    """A row per camera, one for all of them, and one for each ingredient that was left out."""
+    rows: list[Sequence[str]] = [("camera", "IDF1", "HOTA", "IDF1 across", "HOTA across", "identities")]
+    cameras = scores.get("cameras")
+    for name, one in cameras.items() if isinstance(cameras, Mapping) else ():
+        rows.append((str(name), *_cells(one, one.get("result_ids"))))
+    rows.append(("all cameras", *_cells(scores, f"{scores['result_ids']} of {scores['truth_ids']} people")))
+    without = scores.get("without")
+    for name, less in without.items() if isinstance(without, Mapping) else ():
+        rows.append((INGREDIENTS.get(str(name), f"without {name}"), *_cells(less, less.get("result_ids"))))
+    return rows
+
+
+INGREDIENTS = {"nfc": "  without NFC", "camera_mean": "  without camera means", "gates": "  without gates"}
+
+
+def _cells(scores: Mapping[str, object], identities: object) -> tuple[str, ...]:
+    shares = (scores.get(key) for key in ("idf1", "hota", "cross_camera_idf1", "cross_camera_hota"))
+    return (
+        *(f"{share:.3f}" if isinstance(share, float) else "" for share in shares),
+        str(identities),
+    )
