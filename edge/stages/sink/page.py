@@ -44,7 +44,7 @@ svg .floor { fill: var(--ground); }
 svg .view { fill: var(--ink); fill-opacity: 0.035; stroke: var(--soft); stroke-opacity: 0.35;
   stroke-dasharray: 4 4; }
 svg polyline { fill: none; stroke-linejoin: round; stroke-linecap: round; }
-svg .path { stroke-width: 2.4; stroke-opacity: 0.85; }
+svg .path { stroke-width: 2; stroke-opacity: 0.8; }
 svg .way { stroke: var(--soft); stroke-opacity: 0.45; stroke-width: 5; }
 svg .who:hover .path { stroke-width: 5; stroke-opacity: 1; }
 svg text.end { font-size: 10px; font-weight: 700; }
