@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from edge.config.cameras import CamerasFile
     from edge.config.card import ModelCard
     from edge.config.pipeline import DetectSpec, EmbedSpec, PipelineSpec
-    from edge.evaluate.tracklet_log import Identifying
+    from edge.evaluate.tracklet_log import Identifying, TrackletLog
     from edge.evaluate.truth_folder import SiteTruth
     from edge.stages.capture import CameraReader
-    from edge.stages.sink import Ground, Judge
+    from edge.stages.sink import Ground
 
 __all__ = ["assemble", "pipeline_title"]
 
@@ -36,6 +36,7 @@ def assemble(
     video: bool = False,
     mosaic: bool = False,
     truth: Path | None = None,
+    log: TrackletLog | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Make a run that is ready to start: models opened and checked, the output folder prepared.
@@ -52,6 +53,7 @@ def assemble(
         mosaic: whether to write one video of all cameras side by side.
         truth: folder of the truth, see :func:`edge.evaluate.truth_folder.read_truth_folder`; the run is
             scored against it in the end. What identify is told is kept in memory for that.
+        log: notes what identify is told, to be played again.
         clock: the time; the machine's when None.
 
     Raises:
@@ -59,6 +61,9 @@ def assemble(
         StartError: weights are missing or wrong, a package is missing, or the folder cannot be written.
     """
     from edge.config.secrets import redact
+    from edge.evaluate.replay_tracks import Settings
+    from edge.evaluate.run_judge import RunJudge
+    from edge.evaluate.tracklet_log import Recorder, TrackletLog
     from edge.stages.crop import Cropper
     from edge.stages.detect import Detector
     from edge.stages.embed import Embedder
@@ -89,9 +94,13 @@ def assemble(
         trackers = {name: CameraTracker(pipeline.track) for name in names}
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
         identifier: Identifying = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        if known is not None and log is None:
+            log = TrackletLog(names)
+        if log is not None:
+            identifier = Recorder(identifier, log)
         judge = None
-        if known is not None:
-            identifier, judge = _judged(identifier, known, names, pipeline, folder)
+        if known is not None and log is not None:
+            judge = RunJudge(known, folder, log, Settings(pipeline.refine, pipeline.identify))
         facts = Facts(
             run=uuid.uuid4().hex[:10],
             site=cameras.site.name,
@@ -158,19 +167,6 @@ def _read_truth(folder: Path, names: Sequence[str]) -> SiteTruth:
     truth = read_truth_folder(folder)
     require_common_camera(truth.boxes, names, folder)
     return truth
-
-
-def _judged(
-    identifier: Identifying, truth: SiteTruth, names: Sequence[str], pipeline: PipelineSpec, folder: Path
-) -> tuple[Identifying, Judge]:
-    """The same identifier, noting what it is told, and who judges what comes of it."""
-    from edge.evaluate.replay_tracks import Settings
-    from edge.evaluate.run_judge import RunJudge
-    from edge.evaluate.tracklet_log import Recorder, TrackletLog
-
-    log = TrackletLog(names)
-    settings = Settings(pipeline.refine, pipeline.identify)
-    return Recorder(identifier, log), RunJudge(truth, folder, log, settings)
 
 
 def _frames_per_batch(spec: DetectSpec, card: ModelCard, most: int | None) -> int:

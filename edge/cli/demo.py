@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.cli.plain_table import print_table
 from edge.cli.run import RunOptions, execute
-from edge.errors import MissingExtraError, StartError
+from edge.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from edge.fronts import Result
@@ -40,7 +40,9 @@ def run_demo(
     """
     from dataclasses import replace
 
-    site = _site(preset or PRESET, seed or 0, options.quiet)
+    from edge.site.cache import cached_site
+
+    site = cached_site(preset or PRESET, seed or 0, lambda line: _say(line, options.quiet))
     truth: Path | None = site
     try:
         from edge.evaluate.tracking import require_metrics
@@ -61,22 +63,9 @@ def run_demo(
     return result.exit_code
 
 
-def _site(preset: str, seed: int, quiet: bool) -> Path:
-    """The folder of the rendered site, rendered now where it is missing or of another version."""
-    from edge.resources import cache_dir
-    from edge.site import is_current, render_site
-
-    cache = cache_dir()
-    if cache is None:
-        raise StartError("there is no place for the demo's site; name a folder in EDGE_CACHE")
-    folder = cache / "sites" / f"{preset}-{seed}"
-    if is_current(folder, preset, seed):
-        return folder
+def _say(line: str, quiet: bool) -> None:
     if not quiet:
-        again = f"{folder} is of another version and is" if folder.exists() else f"{folder} is"
-        print(f"{again} rendered now (once)", file=sys.stderr)
-    render_site(preset, folder, seed=seed)
-    return folder
+        print(line, file=sys.stderr)
 
 
 def _print_result(result: Result, out: Path, site: Path) -> None:

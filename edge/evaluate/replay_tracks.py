@@ -13,6 +13,7 @@ from edge.evaluate.site_score import SiteScore, score_site
 from edge.evaluate.tracklet_log import Identifying, TrackletLog
 from edge.stages.identify import Identifier
 from edge.stages.refine import Refiner
+from edge.stages.sink.folder import writing
 from edge.stages.sink.mot import MotSink
 from edge.stages.sink.summary import RunSummary
 
@@ -47,12 +48,14 @@ def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
     Args:
         log: the recording.
         settings: of refine and identify.
-        folder: where ``tracks`` is made.
+        folder: where ``tracks`` is made; made if missing.
 
     Raises:
         RunError: a file cannot be written.
     """
     identifier: Identifying = Identifier(settings.identify, Refiner(settings.refine), log.cameras)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     sink = MotSink(folder, log.cameras)
     try:
         for outcome in log.play(identifier):
