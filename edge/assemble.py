@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from edge.config.cameras import CamerasFile
     from edge.config.card import ModelCard
     from edge.config.pipeline import DetectSpec, EmbedSpec, PipelineSpec
-    from edge.evaluate.tracklet_log import Identifying, TrackletLog
+    from edge.evaluate.tracklet_log import TrackletLog
     from edge.evaluate.truth_folder import SiteTruth
+    from edge.fronts.parts import Identifying
     from edge.stages.capture import CameraReader
     from edge.stages.sink import Ground
 
@@ -93,11 +94,10 @@ def assemble(
         embedder = Embedder(embed_card, embed_session, pipeline.embed)
         trackers = {name: CameraTracker(pipeline.track) for name in names}
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
-        identifier: Identifying = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        deciding = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
         if known is not None and log is None:
             log = TrackletLog(names)
-        if log is not None:
-            identifier = Recorder(identifier, log)
+        identifier: Identifying = deciding if log is None else Recorder(deciding, log)
         judge = None
         if known is not None and log is not None:
             judge = RunJudge(known, folder, log, Settings(pipeline.refine, pipeline.identify))

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.evaluate.mot import MotBoxes, read_mot
 from edge.evaluate.site_score import SiteScore, score_site
-from edge.evaluate.tracklet_log import Identifying, TrackletLog
+from edge.evaluate.tracklet_log import TrackletLog
 from edge.stages.identify import Identifier
 from edge.stages.refine import Refiner
 from edge.stages.sink.folder import writing
@@ -53,7 +53,7 @@ def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
     Raises:
         RunError: a file cannot be written.
     """
-    identifier: Identifying = Identifier(settings.identify, Refiner(settings.refine), log.cameras)
+    identifier = Identifier(settings.identify, Refiner(settings.refine), log.cameras)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     sink = MotSink(folder, log.cameras)

@@ -14,57 +14,21 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
 from edge.records import Tracklet
-from edge.stages.identify import Outcome
+from edge.stages.identify import Identifier, Outcome
 
-__all__ = ["Identifying", "Recorder", "TrackletLog", "load_log", "save_log"]
+__all__ = ["Recorder", "TrackletLog", "load_log", "save_log"]
 
 FORMAT = "edge-reid/tracklets/1"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 Told = tuple[Tracklet, ...] | int
 """Tracklets that were added together, or the event time in ns at which decisions were asked for."""
-
-
-class Identifying(Protocol):
-    """Decides who is who; see :class:`edge.stages.identify.Identifier`."""
-
-    def add(self, tracklets: Sequence[Tracklet]) -> None:
-        """Take new, grown or ended tracklets."""
-        ...
-
-    def advance(self, now_ns: int) -> Outcome:
-        """Decide what is due at this event time."""
-        ...
-
-    def close(self) -> Outcome:
-        """Decide and settle everything that is left."""
-        ...
-
-    def identity_of(self, camera: str, track: int) -> int:
-        """Return who a track is believed to be; 0 while unknown."""
-        ...
-
-    @property
-    def people(self) -> int:
-        """Identities so far."""
-        ...
-
-    @property
-    def unknown(self) -> int:
-        """Tracklets that are nobody known."""
-        ...
-
-    @property
-    def left_out(self) -> int:
-        """Boxes that are not written because nobody can be named for them."""
-        ...
 
 
 class TrackletLog:
@@ -93,7 +57,7 @@ class TrackletLog:
         """How many tracklets have ended."""
         return sum(one.closed for told in self.told if isinstance(told, tuple) for one in told)
 
-    def play(self, identifier: Identifying) -> Iterator[Outcome]:
+    def play(self, identifier: Identifier) -> Iterator[Outcome]:
         """Tell another identifier the same, to the end; yields what it says."""
         for told in self.told:
             if isinstance(told, tuple):
@@ -111,7 +75,7 @@ class Recorder:
         log: takes the notes.
     """
 
-    def __init__(self, identifier: Identifying, log: TrackletLog) -> None:
+    def __init__(self, identifier: Identifier, log: TrackletLog) -> None:
         self._identifier = identifier
         self._log = log
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,14 +51,6 @@ def rendering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rendering:
     monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
     write_pipeline(tmp_path)
     return one
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = before, level
 
 
 def demo(folder: Path, *options: str) -> Result:

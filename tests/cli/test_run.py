@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,14 +28,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_pipeline(tmp_path)
     monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = before, level
 
 
 @pytest.fixture

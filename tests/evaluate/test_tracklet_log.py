@@ -94,8 +94,8 @@ def test_a_log_read_from_its_file_gives_the_same_again(
 
 def test_other_settings_give_other_tracks(recorded: tuple[TrackletLog, Path], tmp_path: Path) -> None:
     log, live = recorded
-    nobody_alike = IdentifySpec(revise_s=40.0, similarity_min=1.0)
-    replay_tracks(log, Settings(SETTINGS.refine, nobody_alike), tmp_path)
+    nobody_sure = IdentifySpec(revise_s=40.0, weight_min=1000.0)
+    replay_tracks(log, Settings(SETTINGS.refine, nobody_sure), tmp_path)
     assert tracks(tmp_path) != tracks(live)
 
 
