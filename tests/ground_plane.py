@@ -10,10 +10,14 @@ SIZE_PX = (640, 360)
 PX_PER_M = 40.0
 
 
-def map_view(position_m: tuple[float, float, float] | None = (0.0, 0.0, 3.0)) -> Calibration:
-    """A camera that sees the ground as a map: 40 px are 1 m, (320, 360) px is (0, 0) m, up is north."""
+def map_view(placed: bool = True) -> Calibration:
+    """A camera that sees the ground as a map: 40 px are 1 m, (320, 360) px is (0, 0) m, up is north.
+
+    ``placed``: whether it is known where the camera is, 3 m above (0, 0).
+    """
     rows = [[1 / PX_PER_M, 0, -320 / PX_PER_M], [0, -1 / PX_PER_M, 360 / PX_PER_M], [0, 0, 1]]
-    return Calibration.model_validate({"image_to_ground": rows, "size_px": SIZE_PX, "position_m": position_m})
+    where = {"rotation": np.eye(3).tolist(), "translation_m": [0, 0, -3]} if placed else {}
+    return Calibration.model_validate({"image_to_ground_m": rows, "size_px": SIZE_PX} | where)
 
 
 def box_on(x_m: float, y_m: float) -> np.ndarray:

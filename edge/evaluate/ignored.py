@@ -1,4 +1,4 @@
-"""People in a truth whom nobody is asked to find: those whose seventh column is 0.
+"""People in a truth whom nobody is asked to find: those whose seventh column, the confidence, is 0.
 
 A renderer or a labeller marks so who is there but hardly visible. Finding such a person is neither right
 nor wrong: the box of the truth is left out, and so is the box of the result that found it.

@@ -5,7 +5,8 @@ all of them. Laid one after another as one long sequence of frames, the cameras 
 metrics that score one camera (:mod:`edge.evaluate.tracking`): with the identities as they are for the
 figures *across* cameras, with each camera's identities kept apart for the overall ones.
 
-Here a box of the truth whose seventh column is 0 does not count; see :mod:`edge.evaluate.ignored`.
+Here a box of the truth whose seventh column is 0, or that lies in ``hidden/``, does not count; see
+:mod:`edge.evaluate.ignored`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edge.evaluate.tracking import TrackingScore, read_people, score_boxes
 
 __all__ = ["SiteScore", "evaluate_site", "read_site_truth", "require_common_camera", "score_site"]
 
+HIDDEN = "hidden"
 NOBODY = MotBoxes(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, 4)), np.empty(0))
 
 
@@ -69,7 +71,8 @@ def evaluate_site(truth_dir: Path, result_dir: Path, scale: float = 1.0) -> Site
     """Score a folder of results, as ``edge-run`` writes it, against a folder of truths.
 
     Args:
-        truth_dir: holds ``truth/<camera>.txt``, or ``<camera>.txt``, with the same ids in all cameras.
+        truth_dir: holds ``truth/<camera>.txt``, or ``<camera>.txt``, with the same ids in all cameras. Who is
+            in ``hidden/<camera>.txt`` beside it does not count, see :mod:`edge.evaluate.ignored`.
         result_dir: holds ``tracks/<camera>.txt``, or ``<camera>.txt``.
         scale: what to multiply the truth's boxes by.
 
@@ -94,7 +97,8 @@ def read_site_truth(truth_dir: Path, scale: float = 1.0) -> dict[str, MotBoxes]:
     Raises:
         ConfigError: the folder is missing, a file malformed, or nobody is in it.
     """
-    truths = {camera: read_people(path, scale) for camera, path in _files(truth_dir, "truth").items()}
+    files = _files(truth_dir, "truth")
+    truths = {camera: _with_hidden(path, scale) for camera, path in files.items()}
     if not any(map(len, truths.values())):
         raise ConfigError("holds no boxes, so nothing can be scored against it", file=str(truth_dir))
     return truths
@@ -148,6 +152,16 @@ def _files(folder: Path, inner: str) -> dict[str, Path]:
             f"holds no <camera>.txt, neither itself nor in a folder '{inner}'", file=str(folder)
         )
     return files
+
+
+def _with_hidden(path: Path, scale: float) -> MotBoxes:
+    """One camera's people, and those in ``hidden/`` beside the file, who do not count."""
+    people = read_people(path, scale)
+    hidden = path.parent / HIDDEN / path.name
+    if not hidden.is_file():
+        return people
+    more = read_people(hidden, scale)
+    return _joined([people, replace(more, confidences=np.zeros(len(more)))])
 
 
 def _listed(cameras: Iterable[str]) -> str:

@@ -318,17 +318,17 @@ def test_a_camera_called_like_the_mosaic_is_refused_beside_it(site: Path, edge_r
 
 def test_a_calibrated_camera_has_a_floor_plan(site: Path, edge_run: Edge) -> None:
     (site / "calib.yaml").write_text(
-        "image_to_ground: [[0.1, 0, 0], [0, -0.1, 12], [0, 0, 1]]\nsize_px: [160, 120]\n"
+        "image_to_ground_m: [[0.1, 0, 0], [0, -0.1, 12], [0, 0, 1]]\nsize_px: [160, 120]\n"
     )
     assert edge_run("  - {name: door, source: door.mp4, calibration: calib.yaml}\n").exit_code == 0
     assert "Floor plan" in (site / "out" / "report.html").read_text()
 
 
 def test_a_wrong_calibration_is_2_with_its_line(site: Path, edge_run: Edge) -> None:
-    (site / "calib.yaml").write_text("image_to_ground: 3\nsize_px: [160, 120]\n")
+    (site / "calib.yaml").write_text("image_to_ground_m: 3\nsize_px: [160, 120]\n")
     result = edge_run("  - {name: door, source: door.mp4, calibration: calib.yaml}\n")
     assert result.exit_code == 2
-    assert only_line(result).startswith(f"{site}/calib.yaml:1: image_to_ground")
+    assert only_line(result).startswith(f"{site}/calib.yaml:1: image_to_ground_m")
 
 
 @pytest.mark.parametrize(

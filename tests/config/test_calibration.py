@@ -38,9 +38,7 @@ def homography() -> np.ndarray:
 
 
 def calibration_of(scale: float = 1.0) -> Calibration:
-    return Calibration.model_validate(
-        {"image_to_ground": (homography() * scale).tolist(), "size_px": SIZE, "position_m": [0, 0, HEIGHT_M]}
-    )
+    return Calibration.model_validate({"image_to_ground_m": (homography() * scale).tolist(), "size_px": SIZE})
 
 
 @pytest.mark.parametrize("scale", [1.0, -1.0, 250.0])
@@ -57,13 +55,23 @@ def test_the_sky_is_nowhere_on_the_ground(scale: float) -> None:
     assert np.isnan(ground[:, 0]).tolist() == [True, True, False, False]
 
 
+def test_the_camera_is_where_its_matrices_say() -> None:
+    c, s = np.cos(TILT), np.sin(TILT)
+    rotation = np.array([[1, 0, 0], [0, -s, -c], [0, c, -s]])
+    shift = -rotation @ np.array([2.0, -5.0, HEIGHT_M])
+    more = {"rotation": rotation.tolist(), "translation_m": shift.tolist()}
+    found = Calibration.model_validate(calibration_of().model_dump(exclude_none=True) | more)
+    assert found.position_m == pytest.approx((2.0, -5.0, HEIGHT_M))
+    assert calibration_of().position_m is None
+
+
 def test_nobody_is_nowhere() -> None:
     assert calibration_of().ground_of(np.empty((0, 2))).shape == (0, 2)
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
     rows = "".join(f"  - [{', '.join(f'{n:.9g}' for n in row)}]\n" for row in homography())
-    (tmp_path / "door.yaml").write_text(f"image_to_ground:\n{rows}size_px: [640, 360]\n")
+    (tmp_path / "door.yaml").write_text(f"image_to_ground_m:\n{rows}size_px: [640, 360]\n")
     found = load_calibration(tmp_path / "door.yaml")
     assert found.position_m is None
     assert found.ground_of(projected(np.array([[1.0, 8.0]]))) == pytest.approx(
@@ -74,21 +82,25 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("size_px: [640, 360]\n", r"image_to_ground: this key is required"),
+        ("size_px: [640, 360]\n", r"image_to_ground_m: this key is required"),
         (
-            "image_to_ground: [[1, 2, 3], [2, 4, 6], [0, 0, 1]]\nsize_px: [640, 360]\n",
-            r"door\.yaml:1: image_to_ground: is no homography",
+            "image_to_ground_m: [[1, 2, 3], [2, 4, 6], [0, 0, 1]]\nsize_px: [640, 360]\n",
+            r"door\.yaml:1: image_to_ground_m: is no homography",
         ),
         (
-            "image_to_ground: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [0, 360]\n",
+            "image_to_ground_m: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [0, 360]\n",
             r"door\.yaml:2: size_px: width and height must be 1 or more",
         ),
         (
-            "image_to_ground: [[1, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [640, 360]\n",
-            r"door\.yaml:1: image_to_ground",
+            "image_to_ground_m: [[1, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [640, 360]\n",
+            r"door\.yaml:1: image_to_ground_m",
         ),
-        ("image_to_ground: [[1, 0, .nan], [0, 1, 0], [0, 0, 1]]\nsize_px: [1, 1]\n", r"finite"),
-        ("imgae_to_ground: 1\nsize_px: [1, 1]\n", r"image_to_ground"),
+        ("image_to_ground_m: [[1, 0, .nan], [0, 1, 0], [0, 0, 1]]\nsize_px: [1, 1]\n", r"finite"),
+        (
+            "format: 2\nimage_to_ground_m: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]\nsize_px: [1, 1]\n",
+            r"door\.yaml:1: format: must be 1",
+        ),
+        ("imgae_to_ground: 1\nsize_px: [1, 1]\n", r"image_to_ground_m"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, message: str, tmp_path: Path) -> None:

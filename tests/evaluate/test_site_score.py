@@ -77,6 +77,15 @@ def test_a_person_hardly_visible_counts_neither_way(tmp_path: Path) -> None:
         assert (score.overall.truth_boxes, score.overall.result_boxes) == (10, 10)
 
 
+def test_hidden_people_may_have_a_file_of_their_own(tmp_path: Path) -> None:
+    write_boxes(tmp_path / "site" / "truth" / "door.txt", boxes_of(walk(1, 0, TEN)))
+    write_boxes(tmp_path / "site" / "truth" / "hidden" / "door.txt", boxes_of(walk(2, 100, TEN)))
+    found = folder_of(tmp_path / "found", {"door": boxes_of(PAIR)})
+    score = evaluate_site(tmp_path / "site", found)
+    assert (score.overall.idf1, score.overall.precision, score.overall.truth_ids) == (1, 1, 1)
+    assert list(score.cameras) == ["door"]
+
+
 def test_folders_as_the_site_and_the_run_write_them(tmp_path: Path) -> None:
     folder_of(tmp_path / "site" / "truth", TRUTH)
     folder_of(tmp_path / "run" / "tracks", TRUTH)

@@ -69,7 +69,7 @@ def test_each_person_has_a_picture_of_the_true_way_under_the_found_one() -> None
 def test_a_cameras_name_is_escaped_and_a_camera_without_position_is_not_drawn() -> None:
     text = draw_floor_plan(KNOWN, {1: [WAY]}, {})
     assert "a &lt;door&gt;" in text
-    nowhere = draw_floor_plan(Ground({"door": map_view(None)}), {1: [WAY]}, {})
+    nowhere = draw_floor_plan(Ground({"door": map_view(placed=False)}), {1: [WAY]}, {})
     assert '<text class="camera"' not in nowhere
 
 

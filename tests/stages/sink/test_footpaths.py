@@ -73,7 +73,7 @@ def test_unknown_people_uncalibrated_cameras_and_feet_below_the_picture_are_left
 def test_feet_near_the_horizon_are_left_out() -> None:
     """A metre per pixel and more."""
     coarse = Calibration.model_validate(
-        {"image_to_ground": [[1, 0, 0], [0, -1, 360], [0, 0, 1]], "size_px": (640, 360)}
+        {"image_to_ground_m": [[1, 0, 0], [0, -1, 360], [0, 0, 1]], "size_px": (640, 360)}
     )
     paths = Footpaths({"door": coarse})
     paths.settle(settled(line(1, 0.0)))
