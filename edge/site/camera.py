@@ -85,18 +85,21 @@ def aim(
         size_px: width, height.
         roll_deg: turned clockwise about its axis.
     """
-    ahead = np.subtract(target_m, position_m)
-    ahead = ahead / np.linalg.norm(ahead)
-    right = np.cross(ahead, (0.0, 0.0, 1.0))
-    length = float(np.linalg.norm(right))
-    right = right / length if length > 1e-9 else np.array([1.0, 0.0, 0.0])
-    down = np.cross(ahead, right)
+    x, y, z = (there - here for there, here in zip(target_m, position_m, strict=True))
+    length = math.sqrt(x * x + y * y + z * z)
+    x, y, z = x / length, y / length, z / length
+    level = math.hypot(x, y)
+    right = (y / level, -x / level, 0.0) if level > 1e-9 else (1.0, 0.0, 0.0)
+    down = (-z * right[1], z * right[0], x * right[1] - y * right[0])
     roll = math.radians(roll_deg)
-    right, down = (
-        math.cos(roll) * right + math.sin(roll) * down,
-        math.cos(roll) * down - math.sin(roll) * right,
+    cosine, sine = math.cos(roll), math.sin(roll)
+    rotation = np.array(
+        [
+            [cosine * r + sine * d for r, d in zip(right, down, strict=True)],
+            [cosine * d - sine * r for r, d in zip(right, down, strict=True)],
+            [x, y, z],
+        ]
     )
-    rotation = np.stack([right, down, ahead])
     width, height = size_px
     focal = width / 2 / math.tan(math.radians(fov_deg) / 2)
     intrinsics = np.array([[focal, 0.0, (width - 1) / 2], [0.0, focal, (height - 1) / 2], [0.0, 0.0, 1.0]])

@@ -13,16 +13,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.site.body import Figure, figure_of
+from edge.site.body import Figure, figure_of, pose_figures
 from edge.site.camera import Camera
 from edge.site.people import Look
 
-__all__ = ["Actor", "Canvas", "Light", "Seen", "paint_people"]
+__all__ = ["Actor", "Canvas", "Crowd", "Light", "Seen", "draw_crowd", "gather", "paint_people"]
 
 Reals = NDArray[np.float64]
 
 _NEAREST_M = 0.5  # a body is more than half a metre across: nearer, it is around the camera
 _CLEAR = 255
+_LEVELS_FROM_PX = (46, 150)  # more detail from so many pixels of height on
+_SMALL_PX = 64  # drawn four times as large, others twice
+_PELVIS = 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,18 +88,30 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Posed:
-    """An actor as it lies in the picture: vertices in metres and pixels, and the extent in pixels."""
+class Crowd:
+    """Actors as they lie in the picture, the far ones first; row i of every array is one of them.
 
-    number: int
-    actor: Actor
-    figure: Figure
+    actors: int64 (n,)            number in the list of actors
+    figures: their surfaces
+    begins: int64 (n + 1,)        first vertex of each, and the number of vertices
+    vertices_m: float64 (v, 3)    all vertices in the world
+    pixels: float64 (v, 2)        and in the picture
+    depths_m: float64 (v,)        and away from the camera
+    middles_m: float64 (n,)       depth of the whole body
+    lows, highs: float64 (n, 2)   extent in the picture
+    keypoints_px: float64 (n, 18, 2)
+    """
+
+    actors: NDArray[np.int64]
+    figures: tuple[Figure, ...]
+    begins: NDArray[np.int64]
     vertices_m: Reals
     pixels: Reals
     depths_m: Reals
-    middle_m: float
-    low: Reals
-    high: Reals
+    middles_m: Reals
+    lows: Reals
+    highs: Reals
+    keypoints_px: Reals
 
 
 def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light: Light) -> Seen:
@@ -108,86 +123,138 @@ def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light:
         actors: in any order.
         light: the same for all.
     """
-    posed = [one for number, actor in enumerate(actors) if (one := _pose(number, actor, camera))]
-    posed.sort(key=lambda one: -one.middle_m)
-    if light.shadow > 0 and posed:
-        _paint_shadows(canvas, camera, posed, light)
     height, width = canvas.blockers_m.shape
+    crowd = gather(camera, actors)
+    if crowd is None:
+        return Seen(
+            np.zeros(0, np.int64),
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, 18, 3), np.float32),
+        )
     owners = np.zeros((height, width), np.uint8)
-    totals = [_paint_one(canvas, one, light, owners, rank + 1) for rank, one in enumerate(posed)]
-    counts = np.bincount(owners.ravel(), minlength=len(posed) + 1)[1:]
-    order = [rank for rank in sorted(range(len(posed)), key=lambda r: posed[r].number) if totals[rank] > 0]
-    boxes = np.array([_clip(posed[r].low, posed[r].high, width, height) for r in order], np.float32).reshape(-1, 4)
-    whole = np.array([np.prod(posed[r].high - posed[r].low) for r in order])
+    totals = draw_crowd(canvas, camera, crowd, light, owners)
+    counts = np.bincount(owners.ravel(), minlength=len(totals) + 1)[1:]
+    kept = np.flatnonzero(totals > 0)
+    kept = kept[np.argsort(crowd.actors[kept], kind="stable")]
+    lows, highs = crowd.lows[kept] + 0.5, crowd.highs[kept] + 0.5  # in pixel edges: pixel 0 is from 0 to 1
+    boxes = np.hstack([np.clip(lows, 0, (width, height)), np.clip(highs, 0, (width, height))])
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    points = np.empty((len(kept), 18, 3), np.float32)
+    points[:, :, :2] = crowd.keypoints_px[kept] + 0.5
+    columns, lines = np.round(np.moveaxis(crowd.keypoints_px[kept], 2, 0)).astype(np.int64)
+    inside = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
+    owner = owners[np.clip(lines, 0, height - 1), np.clip(columns, 0, width - 1)]
+    points[:, :, 2] = np.where(inside, 1 + (owner == (kept + 1)[:, None]), 0)
     return Seen(
-        actors=np.array([posed[r].number for r in order], np.int64),
-        boxes_px=boxes,
-        visible=np.array([counts[r] / totals[r] for r in order], np.float32),
-        inside=(areas / np.maximum(whole, 1e-6)).astype(np.float32),
-        keypoints_px=_keypoints(camera, [posed[r] for r in order], [r + 1 for r in order], owners),
+        actors=crowd.actors[kept],
+        boxes_px=boxes.astype(np.float32),
+        visible=(counts[kept] / totals[kept]).astype(np.float32),
+        inside=(areas / np.maximum(np.prod(highs - lows, axis=1), 1e-6)).astype(np.float32),
+        keypoints_px=points,
     )
 
 
-def _pose(number: int, actor: Actor, camera: Camera) -> _Posed | None:
-    """Pose an actor; None where the camera does not see any of it."""
+def gather(camera: Camera, actors: Sequence[Actor]) -> Crowd | None:
+    """Pose all actors of whom the camera can see something; None when there is nobody."""
+    if not actors:
+        return None
     width, height = camera.size_px
-    ends, depths = camera.project(actor.joints_m[[0, 18, 25, 27]])
-    if depths.min() < _NEAREST_M:
+    joints = np.stack([actor.joints_m for actor in actors])
+    flat, depths = camera.project(joints.reshape(-1, 3))
+    flat, depths = flat.reshape(len(actors), -1, 2), depths.reshape(len(actors), -1)
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    tall = high[:, 1] - low[:, 1] + 1.0
+    margin = (0.3 * tall)[:, None]
+    near = (high > -margin).all(axis=1) & (low - margin < (width, height)).all(axis=1)
+    kept = np.flatnonzero(near & (depths.min(axis=1) > _NEAREST_M))
+    if not len(kept):
         return None
-    tall = float(np.ptp(ends[:, 1])) + 1.0
-    margin = 0.6 * tall
-    if (
-        ends[:, 0].max() < -margin
-        or ends[:, 0].min() > width + margin
-        or ends[:, 1].max() < -margin
-        or ends[:, 1].min() > height + margin
-    ):
-        return None
-    figure = figure_of(actor.look, 0 if tall < 48 else 1 if tall < 150 else 2)
-    vertices = figure.pose(actor.joints_m)
-    pixels, depth = camera.project(vertices)
-    if depth.min() < 0.15:
-        return None
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    if high[0] < 0 or high[1] < 0 or low[0] > width - 1 or low[1] > height - 1:
-        return None
-    return _Posed(number, actor, figure, vertices, pixels, depth, float(depths[1]), low, high)
-
-
-def _clip(low: Reals, high: Reals, width: int, height: int) -> tuple[float, float, float, float]:
-    """A box in the picture's pixel edges: pixel 0 reaches from 0 to 1 there."""
-    return (
-        float(min(max(low[0] + 0.5, 0.0), width)),
-        float(min(max(low[1] + 0.5, 0.0), height)),
-        float(min(max(high[0] + 0.5, 0.0), width)),
-        float(min(max(high[1] + 0.5, 0.0), height)),
+    kept = kept[np.argsort(-depths[kept, _PELVIS], kind="stable")]
+    levels = np.digitize(tall[kept], _LEVELS_FROM_PX)
+    figures = tuple(figure_of(actors[int(i)].look, int(level)) for i, level in zip(kept, levels, strict=True))
+    begins = np.cumsum([0, *(len(one.bones) for one in figures)])
+    vertices = pose_figures(figures, joints[kept])
+    pixels, vertex_depths = camera.project(vertices)
+    return Crowd(
+        actors=kept,
+        figures=figures,
+        begins=begins,
+        vertices_m=vertices,
+        pixels=pixels,
+        depths_m=vertex_depths,
+        middles_m=depths[kept, _PELVIS],
+        lows=np.minimum.reduceat(pixels, begins[:-1]),
+        highs=np.maximum.reduceat(pixels, begins[:-1]),
+        keypoints_px=flat[kept, :18],
     )
 
 
-def _paint_shadows(canvas: Canvas, camera: Camera, posed: Sequence[_Posed], light: Light) -> None:
+def draw_crowd(
+    canvas: Canvas, camera: Camera, crowd: Crowd, light: Light, owners: NDArray[np.uint8] | None = None
+) -> NDArray[np.int64]:
+    """Draw the shadows of all, then everybody.
+
+    Args:
+        canvas: the picture so far; changed.
+        camera: of the picture's size.
+        crowd: who.
+        light: the same for all.
+        owners: uint8 (h, w), receives 1 + the row of whoever is seen in a pixel.
+
+    Returns:
+        int64 (n,): how many pixels of each lie in the picture, hidden ones too.
+    """
+    if light.shadow > 0:
+        _paint_shadows(canvas, camera, crowd, light)
+    height, width = canvas.blockers_m.shape
+    lows = np.maximum(np.floor(crowd.lows).astype(np.int64) - 1, 0)
+    highs = np.minimum(np.ceil(crowd.highs).astype(np.int64) + 2, (width, height))
+    sizes = highs - lows
+    finer = np.where(sizes[:, 1] < _SMALL_PX, 4, 2)
+    counts, polygons, colours = _faces(crowd, light, lows, finer)
+    totals = np.zeros(len(lows), np.int64)
+    fill = cv2.fillConvexPoly
+    first = 0
+    for row, count in enumerate(counts):
+        last = first + count
+        wide, tall = int(sizes[row, 0]), int(sizes[row, 1])
+        if wide > 0 and tall > 0:
+            patch = np.zeros((tall * finer[row], wide * finer[row], 4), np.uint8)
+            for polygon, colour in zip(polygons[first:last], colours[first:last], strict=True):
+                fill(patch, polygon, colour)
+            small = np.asarray(cv2.resize(patch, (wide, tall), interpolation=cv2.INTER_AREA), np.uint8)
+            mark = (owners, row + 1)
+            totals[row] = _lay_over(canvas, small, lows[row], float(crowd.middles_m[row]), mark)
+        first = last
+    return totals
+
+
+def _paint_shadows(canvas: Canvas, camera: Camera, crowd: Crowd, light: Light) -> None:
     """Darken the floor where bodies keep the lamp's light away, and a little under every foot."""
     height, width = canvas.blockers_m.shape
     half = np.full(((height + 1) // 2, (width + 1) // 2), _CLEAR, np.uint8)
     dark = round(255 * (1 - light.shadow))
     slope = np.array(light.towards[:2]) / max(light.towards[2], 0.2)
-    touched_low, touched_high = np.full(2, np.inf), np.full(2, -np.inf)
-    for one in posed:
-        floor = one.vertices_m.copy()
-        floor[:, :2] -= floor[:, 2:] * slope
-        floor[:, 2] = 0.0
-        pixels, depths = camera.project(floor)
-        if depths.min() < 0.3:
-            continue
-        corners = np.round(np.clip(pixels / 2, -4000, 4000)).astype(np.int32)
-        for first, last in one.figure.reach:
-            cv2.fillConvexPoly(half, cv2.convexHull(corners[first:last]), dark)
-        touched_low = np.minimum(touched_low, pixels.min(axis=0))
-        touched_high = np.maximum(touched_high, pixels.max(axis=0))
+    floor = crowd.vertices_m.copy()
+    floor[:, :2] -= floor[:, 2:] * slope
+    floor[:, 2] = 0.0
+    pixels, depths = camera.project(floor)
+    corners = np.round(np.clip(pixels / 2, -4000, 4000)).astype(np.int32)
+    drawn = np.minimum.reduceat(depths, crowd.begins[:-1]) > 0.3
+    touched = np.repeat(drawn, np.diff(crowd.begins))
+    if not touched.any():
+        return
+    for one, begin, is_drawn in zip(crowd.figures, crowd.begins, drawn, strict=False):
+        if is_drawn:
+            for first, last in one.reach:
+                cv2.fillConvexPoly(half, cv2.convexHull(corners[begin + first : begin + last]), dark)
+    touched_low, touched_high = pixels[touched].min(axis=0), pixels[touched].max(axis=0)
     edge = 3 * light.softness_px + 4
-    left, top = (max(0, int(v - edge) // 2 * 2) for v in np.nan_to_num(touched_low, posinf=1e9))
+    left, top = (max(0, int(max(v - edge, 0)) // 2 * 2) for v in touched_low)
     right, bottom = (
-        int(min(v + edge, limit)) for v, limit in zip(np.nan_to_num(touched_high, neginf=-1e9), (width, height), strict=True)
+        int(min(max(v + edge, 0), limit)) for v, limit in zip(touched_high, (width, height), strict=True)
     )
     if right <= left or bottom <= top:
         return
@@ -199,49 +266,62 @@ def _paint_shadows(canvas: Canvas, camera: Camera, posed: Sequence[_Posed], ligh
     cv2.multiply(region, cv2.merge([mask, mask, mask]), region, scale=1 / 255)
 
 
-def _paint_one(
-    canvas: Canvas, one: _Posed, light: Light, owners: NDArray[np.uint8], mark: int
+def _lay_over(
+    canvas: Canvas,
+    patch: NDArray[np.uint8],
+    corner: NDArray[np.int64],
+    depth_m: float,
+    mark: tuple[NDArray[np.uint8] | None, int],
 ) -> int:
-    """Draw one person and return how many pixels of it lie in the picture, hidden ones too."""
-    height, width = canvas.blockers_m.shape
-    left, top = max(0, int(np.floor(one.low[0])) - 1), max(0, int(np.floor(one.low[1])) - 1)
-    right, bottom = min(width, int(np.ceil(one.high[0])) + 2), min(height, int(np.ceil(one.high[1])) + 2)
-    if right <= left or bottom <= top:
-        return 0
-    tall = bottom - top
-    finer = 4 if tall < 64 else 2
-    patch = np.zeros((tall * finer, (right - left) * finer, 4), np.uint8)
-    _fill_faces(patch, one, light, (left, top), finer)
-    patch = cv2.resize(patch, (right - left, tall), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-    alpha = patch[:, :, 3]
-    body = alpha > 127
-    total = int(np.count_nonzero(body))
-    blockers = canvas.blockers_m[top:bottom, left:right]
-    if blockers.min() < one.middle_m:
-        hidden = blockers < one.middle_m
+    """Lay a patch, whose fourth channel says how much it covers, over the picture where nothing is nearer."""
+    left, top = corner
+    area = slice(top, top + patch.shape[0]), slice(left, left + patch.shape[1])
+    blockers = canvas.blockers_m[area]
+    owners, number = mark
+    total = 1
+    body = None
+    if owners is not None:
+        body = patch[:, :, 3] > 127
+        total = int(np.count_nonzero(body))
+    if blockers.min() < depth_m:
+        hidden = blockers < depth_m
         patch[hidden] = 0
-        body &= ~hidden
-    region = canvas.image_bgr_hwc[top:bottom, left:right]
-    through = cv2.bitwise_not(alpha)
+        if body is not None:
+            body &= ~hidden
+    region = canvas.image_bgr_hwc[area]
+    through = cv2.bitwise_not(patch[:, :, 3])
     cv2.multiply(region, cv2.merge([through, through, through]), region, scale=1 / 255)
     cv2.add(region, patch[:, :, :3], region)
-    owners[top:bottom, left:right][body] = mark
+    if owners is not None and body is not None:
+        owners[area][body] = number
     return total
 
 
-def _fill_faces(
-    patch: NDArray[np.uint8], one: _Posed, light: Light, corner: tuple[int, int], finer: int
-) -> None:
-    """Draw the faces that look at the camera, the far ones first."""
-    figure = one.figure
-    flat = one.pixels[figure.faces]
+def _faces(
+    crowd: Crowd, light: Light, corners: NDArray[np.int64], finer: NDArray[np.int64]
+) -> tuple[list[int], NDArray[np.int32], list[list[float]]]:
+    """The faces that look at the camera, person by person, the far ones of each first.
+
+    Returns:
+        How many each person has; int32 (f, 4, 2) corners in the person's patch; and their colours.
+    """
+    people = len(crowd.figures)
+    faces = np.concatenate(
+        [one.faces + begin for one, begin in zip(crowd.figures, crowd.begins, strict=False)]
+    )
+    person = np.repeat(np.arange(people), [len(one.faces) for one in crowd.figures])
+    flat = crowd.pixels.astype(np.float32)[faces]
     first, second = flat[:, 2] - flat[:, 0], flat[:, 3] - flat[:, 1]
-    towards = np.flatnonzero(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0)
-    corners = figure.faces[towards]
-    depth = one.depths_m[corners].sum(axis=1)
-    order = np.argsort(-depth, kind="stable")
-    towards, corners = towards[order], corners[order]
-    solid = one.vertices_m[corners]
+    towards = np.flatnonzero(first[:, 0] * second[:, 1] < first[:, 1] * second[:, 0])
+    faces, person = faces[towards], person[towards]
+    depth = crowd.depths_m[faces].sum(axis=1)
+    order = np.lexsort((-depth, person))
+    towards, faces, person = towards[order], faces[order], person[order]
+    points = flat[towards]
+    points -= (corners[person] - 0.5).astype(np.float32)[:, None]
+    points *= finer[person].astype(np.float32)[:, None, None]
+    points -= 0.5
+    solid = crowd.vertices_m[faces].astype(np.float32)
     first, second = solid[:, 2] - solid[:, 0], solid[:, 3] - solid[:, 1]
     x = first[:, 1] * second[:, 2] - first[:, 2] * second[:, 1]
     y = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
@@ -250,23 +330,7 @@ def _fill_faces(
     lamp = light.towards
     lit = np.maximum((x * lamp[0] + y * lamp[1] + z * lamp[2]) / length, -0.25)
     shade = light.ambient * (0.82 + 0.18 * z / length) + light.direct * lit
-    colours = np.clip(figure.colours_bgr[towards] * shade[:, None].astype(np.float32), 0, 255)
-    tuples = np.column_stack([colours, np.full(len(colours), 255.0)]).tolist()
-    points = np.round((flat[towards] - corner + 0.5) * finer - 0.5).astype(np.int32)
-    fill = cv2.fillConvexPoly
-    for polygon, colour in zip(points, tuples, strict=True):
-        fill(patch, polygon, colour)
-
-
-def _keypoints(
-    camera: Camera, posed: Sequence[_Posed], marks: Sequence[int], owners: NDArray[np.uint8]
-) -> NDArray[np.float32]:
-    out = np.zeros((len(posed), 18, 3), np.float32)
-    width, height = camera.size_px
-    for row, (one, mark) in enumerate(zip(posed, marks, strict=True)):
-        pixels, _ = camera.project(one.actor.joints_m[:18])
-        out[row, :, :2] = pixels + 0.5
-        inside = (pixels > -0.5).all(axis=1) & (pixels < (width - 0.5, height - 0.5)).all(axis=1)
-        columns, lines = np.round(pixels[inside]).astype(int).T
-        out[row, inside, 2] = 1 + (owners[lines, columns] == mark)
-    return out
+    colours = np.full((len(faces), 4), 255, np.float32)
+    colours[:, :3] = np.concatenate([one.colours_bgr for one in crowd.figures])[towards] * shade[:, None]
+    counts = np.bincount(person, minlength=people).tolist()
+    return counts, np.rint(points).astype(np.int32), np.clip(colours, 0, 255).tolist()

@@ -199,5 +199,7 @@ def _contrast(rng: np.random.Generator, other: Bgr) -> Bgr:
 
 
 def _near(rng: np.random.Generator, colour: Bgr, sigma: float) -> Bgr:
-    blue, green, red = (int(np.clip(c + d, 0, 255)) for c, d in zip(colour, rng.normal(0, sigma, 3), strict=True))
+    blue, green, red = (
+        int(np.clip(c + d, 0, 255)) for c, d in zip(colour, rng.normal(0, sigma, 3), strict=True)
+    )
     return blue, green, red

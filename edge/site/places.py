@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.site.camera import Camera
 from edge.site.paint import Canvas, Light
 from edge.site.people import Bgr
-from edge.site.textures import tile
+from edge.site.textures import grain_field, tile
 
 __all__ = ["Floor", "Place", "Solid", "box", "cylinder", "paint_place"]
 
@@ -128,17 +128,23 @@ def paint_place(place: Place, camera: Camera, light: Light, *, exact: bool = Tru
         place: what is there.
         camera: from where.
         light: shades the sides of solids; they cast no shadows but a dark rim on the floor.
-        exact: whether the depth of every pixel of a solid is computed, or its middle's is taken for all.
+        exact: whether the depth of every pixel of a solid is computed, and its texture in perspective; else
+            its middle's depth is taken for all, textures are flat, and the floor has half the pixels.
     """
     width, height = camera.size_px
-    image = _floor_and_sky(place, camera, light)
+    image = _floor_and_sky(place, camera if exact else _half(camera), light)
+    if not exact:
+        image = np.asarray(cv2.resize(image, (width, height)), np.uint8)
     blockers = np.full((height, width), np.inf, np.float32)
     here = camera.position_m
     far_first = sorted(
         place.solids, key=lambda one: -max(math.hypot(x - here[0], y - here[1]) for x, y in one.outline_m)
     )
-    for one in far_first:
-        _paint_solid(image, blockers, camera, one, light, exact)
+    if exact:
+        for one in far_first:
+            _paint_solid(image, blockers, camera, one, light)
+    elif far_first:
+        _paint_quickly(image, blockers, camera, far_first, light)
     return Canvas(image, blockers)
 
 
@@ -159,8 +165,12 @@ def _floor_and_sky(place: Place, camera: Camera, light: Light) -> NDArray[np.uin
     rays = np.stack([np.full(height, camera.intrinsics[0, 2]), rows, np.ones(height)])
     ahead = camera.rotation.T @ np.linalg.solve(camera.intrinsics, rays)
     down = -ahead[2]
-    reach = np.where(down > 1e-4, camera.position_m[2] * np.hypot(ahead[0], ahead[1]) / np.maximum(down, 1e-4), np.inf)
-    sharp = np.clip(1.0 - reach / (_FADE * floor.tile_m / 2 * camera.intrinsics[0, 0] / (1.2 * width)), 0.0, 1.0)
+    reach = np.where(
+        down > 1e-4, camera.position_m[2] * np.hypot(ahead[0], ahead[1]) / np.maximum(down, 1e-4), np.inf
+    )
+    sharp = np.clip(
+        1.0 - reach / (_FADE * floor.tile_m / 2 * camera.intrinsics[0, 0] / (1.2 * width)), 0.0, 1.0
+    )
     strength = (floor.contrast * sharp).astype(np.float32)[:, None]
     grey = np.clip(128 + (grey - 128) * strength, 0, 255).astype(np.uint8)
     shade = light.ambient + light.direct * light.towards[2]
@@ -174,7 +184,6 @@ def _floor_and_sky(place: Place, camera: Camera, light: Light) -> NDArray[np.uin
 def _paint_sky(image: NDArray[np.uint8], place: Place, camera: Camera) -> None:
     """Everything above the horizon, which may be tilted."""
     width, height = camera.size_px
-    line = np.linalg.inv(camera.floor_to_image).T @ np.array([0.0, 0.0, 1.0])
     line = np.linalg.inv(camera.floor_to_image)[2]  # third coordinate 0: the horizon
     if abs(line[1]) < 1e-12:
         return
@@ -197,20 +206,21 @@ def _paint_solid(
     camera: Camera,
     one: Solid,
     light: Light,
-    exact: bool,
 ) -> None:
     count = len(one.outline_m)
     outline = np.array(one.outline_m)
     middle = outline.mean(axis=0)
     top = middle + (outline - middle) * one.taper
     corners = np.vstack(
-        [np.column_stack([outline, np.full(count, one.low_m)]), np.column_stack([top, np.full(count, one.high_m)])]
+        [
+            np.column_stack([outline, np.full(count, one.low_m)]),
+            np.column_stack([top, np.full(count, one.high_m)]),
+        ]
     )
     after = (np.arange(count) + 1) % count
     sides = [[k, after[k], count + after[k], count + k] for k in range(count)]
     faces = [*sides, list(range(count, 2 * count)), list(range(count - 1, -1, -1))]
     here = camera.position_m
-    depth = float((camera.rotation @ np.array([*middle, 0.5 * (one.low_m + one.high_m)]) + camera.shift_m)[2])
     for number, face in enumerate(faces):
         points = corners[face]
         normal = _normal(points)
@@ -221,10 +231,95 @@ def _paint_solid(
             continue
         k = camera.intrinsics
         pixels = np.column_stack(
-            [clipped[:, 0] * k[0, 0] / clipped[:, 2] + k[0, 2], clipped[:, 1] * k[1, 1] / clipped[:, 2] + k[1, 2]]
+            [
+                clipped[:, 0] * k[0, 0] / clipped[:, 2] + k[0, 2],
+                clipped[:, 1] * k[1, 1] / clipped[:, 2] + k[1, 2],
+            ]
         )
-        shade = light.ambient * (0.85 + 0.15 * normal[2]) + light.direct * max(float(normal @ light.towards), 0.0)
-        _fill(image, blockers, camera, pixels, points[0], normal, one, shade, number < count, depth, exact)
+        shade = light.ambient * (0.85 + 0.15 * normal[2]) + light.direct * max(
+            float(normal @ light.towards), 0.0
+        )
+        _fill(image, blockers, camera, pixels, points[0], normal, one, shade, number < count)
+
+
+def _paint_quickly(
+    image: NDArray[np.uint8],
+    blockers: NDArray[np.float32],
+    camera: Camera,
+    solids: Sequence[Solid],
+    light: Light,
+) -> None:
+    """Draw solids in the order given; those that reach behind the camera are left out."""
+    counts = np.array([len(one.outline_m) for one in solids])
+    outlines = np.concatenate([np.array(one.outline_m) for one in solids])
+    solid = np.repeat(np.arange(len(solids)), counts)
+    begins = np.cumsum(counts) - counts
+    middles = (np.add.reduceat(outlines, begins) / counts[:, None])[solid]
+    lows, highs, tapers, colours = (
+        np.array([getattr(one, name) for one in solids], np.float64)
+        for name in ("low_m", "high_m", "taper", "colour_bgr")
+    )
+    bottom = np.column_stack([outlines, lows[solid]])
+    top = np.column_stack([middles + (outlines - middles) * tapers[solid, None], highs[solid]])
+    pixels, depths = camera.project(np.concatenate([bottom, top]))
+    points = np.round(np.clip(pixels, -20_000, 20_000) * 16).astype(np.int32)
+    after = np.arange(1, len(outlines) + 1)
+    after[begins + counts - 1] = begins
+    here = np.arange(len(outlines))
+    quads = np.column_stack([here, after, after + len(outlines), here + len(outlines)])
+    first, second = pixels[quads[:, 2]] - pixels[quads[:, 0]], pixels[quads[:, 3]] - pixels[quads[:, 1]]
+    faces_us = first[:, 0] * second[:, 1] < first[:, 1] * second[:, 0]
+    along = outlines[after] - outlines
+    lamp = light.towards
+    lit = (along[:, 1] * lamp[0] - along[:, 0] * lamp[1]) / (np.hypot(along[:, 0], along[:, 1]) + 1e-9)
+    shade = 0.85 * light.ambient + light.direct * np.maximum(lit, 0.0)
+    sides = np.minimum(colours[solid] * shade[:, None], 255).tolist()
+    lids = np.minimum(colours * (light.ambient + light.direct * lamp[2]), 255).tolist()
+    ahead = (
+        np.minimum.reduceat(np.minimum(depths[: len(outlines)], depths[len(outlines) :]), begins) > _NEAR_M
+    )
+    away = np.add.reduceat(depths[: len(outlines)] + depths[len(outlines) :], begins) / counts / 2
+    is_below = highs < camera.position_m[2]
+    for number, one in enumerate(solids):
+        if not ahead[number]:
+            continue
+        begin, end = begins[number], begins[number] + counts[number]
+        lid = points[len(outlines) + begin : len(outlines) + end]
+        hull = np.asarray(cv2.convexHull(np.concatenate([points[begin:end], lid])), np.int32)
+        cv2.fillConvexPoly(blockers, hull, float(away[number]), cv2.LINE_8, 4)
+        for side in np.flatnonzero(faces_us[begin:end]) + begin:
+            cv2.fillConvexPoly(image, points[quads[side]], sides[side], cv2.LINE_8, 4)
+        if is_below[number]:
+            cv2.fillConvexPoly(image, lid, lids[number], cv2.LINE_8, 4)
+        if one.texture:
+            _texture_flat(image, hull, one.texture)
+
+
+def _texture_flat(image: NDArray[np.uint8], hull: NDArray[np.int32], texture: str) -> None:
+    """Multiply what lies within an outline (sixteenths of pixels) by a tile as if it faced the camera."""
+    left, top, wide, high = cv2.boundingRect(hull)
+    height, width = image.shape[:2]
+    right, bottom = min((left + wide) // 16 + 1, width), min((top + high) // 16 + 1, height)
+    left, top = max(left // 16, 0), max(top // 16, 0)
+    if right - left < 8 or bottom - top < 8:
+        return
+    field = grain_field(texture)
+    grey = cv2.resize(
+        field[: min(bottom - top, 640) * 2, : min(right - left, 640) * 2], (right - left, bottom - top)
+    )
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    cv2.fillConvexPoly(mask, hull - np.array([left * 16, top * 16], np.int32), 255, cv2.LINE_8, 4)
+    grey[mask == 0] = 128
+    region = image[top:bottom, left:right]
+    cv2.multiply(region, cv2.merge([grey, grey, grey]), region, scale=1 / 128)
+
+
+def _half(camera: Camera) -> Camera:
+    """The same view with half the pixels each way."""
+    width, height = camera.size_px
+    small = ((width + 1) // 2, (height + 1) // 2)
+    scale = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
+    return Camera(scale @ camera.intrinsics, camera.rotation, camera.shift_m, small)
 
 
 def _fill(
@@ -237,8 +332,6 @@ def _fill(
     one: Solid,
     shade: float,
     is_side: bool,
-    depth: float,
-    exact: bool,
 ) -> None:
     """Fill one face's outline with its colour, and the depths with where it is."""
     height, width = blockers.shape
@@ -248,10 +341,6 @@ def _fill(
     if right <= left or bottom <= top:
         return
     colour = tuple(float(min(c * shade, 255)) for c in one.colour_bgr)
-    if not exact and not one.texture:
-        cv2.fillConvexPoly(image, polygon, colour, cv2.LINE_8, 4)
-        cv2.fillConvexPoly(blockers, polygon, depth, cv2.LINE_8, 4)
-        return
     mask = np.zeros((bottom - top, right - left), np.uint8)
     cv2.fillConvexPoly(mask, polygon - (left * 16, top * 16), 255, cv2.LINE_8, 4)
     inside = mask > 0
@@ -260,10 +349,9 @@ def _fill(
         image[top:bottom, left:right][inside] = colours[inside]
     else:
         image[top:bottom, left:right][inside] = colour
-    if not exact:
-        blockers[top:bottom, left:right][inside] = depth
-        return
-    blockers[top:bottom, left:right][inside] = _plane_depth(camera, point, normal, (left, top, right, bottom))[inside]
+    blockers[top:bottom, left:right][inside] = _plane_depth(
+        camera, point, normal, (left, top, right, bottom)
+    )[inside]
 
 
 def _plane_depth(
@@ -305,7 +393,13 @@ def _textured(
     u = (depth * (axis_u[0] * x[None, :] + axis_u[1] * y[:, None] + axis_u[2]) + base_u) * scale
     v = -(depth * (axis_v[0] * x[None, :] + axis_v[1] * y[:, None] + axis_v[2]) + base_v) * scale
     grain = tile(one.texture)
-    grey = cv2.remap(grain, np.asarray(u % 256, np.float32), np.asarray(v % 256, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    grey = cv2.remap(
+        grain,
+        np.asarray(u % 256, np.float32),
+        np.asarray(v % 256, np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_WRAP,
+    )
     shade = (np.asarray(grey, np.float32) - 128) * 0.7 / 128 + 1.0
     return np.clip(shade[:, :, None] * np.array(colour, np.float32), 0, 255).astype(np.uint8)
 

@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.site.body import figure_of
 from edge.site.camera import Camera, aim
-from edge.site.paint import Actor, Canvas, Light, paint_people
+from edge.site.paint import Actor, Canvas, draw_crowd, gather, paint_people
 from edge.site.people import Look, person_look
 from edge.site.places import paint_place
 from edge.site.scenery import collage, grained, random_colour, random_light, random_place
@@ -116,7 +115,9 @@ def random_crop(
             spot = behind * away + beside * aside
             stranger = person_look(int(rng.integers(1 << 30)) + (1 << 31))
             actors.append(_random_actor(rng, stranger, (float(spot[0]), float(spot[1])), upright=True))
-    paint_people(canvas, camera, actors, light)
+    crowd = gather(camera, actors)
+    if crowd is not None:
+        draw_crowd(canvas, camera, crowd, light)
     image = canvas.image_bgr_hwc
     if rng.random() < 0.12:
         _cover(image, rng)
@@ -192,7 +193,11 @@ def _random_actor(
 ) -> Actor:
     if upright:
         phase, aside = float(rng.uniform(0, 2 * math.pi)), float(rng.normal(0, 0.25))
-        stance = walk(look, phase, float(rng.uniform(0.5, 1.8)), aside) if rng.random() < 0.75 else stand(look, phase, aside)
+        stance = (
+            walk(look, phase, float(rng.uniform(0.5, 1.8)), aside)
+            if rng.random() < 0.75
+            else stand(look, phase, aside)
+        )
     else:
         stance = random_stance(look, rng)
     return Actor(look, placed(articulate(look, stance), spot, float(rng.uniform(0, 2 * math.pi))))
@@ -221,14 +226,15 @@ def _crop_camera(rng: np.random.Generator, who: Actor, size_px: tuple[int, int])
         size_px=(1000, 1000),
         roll_deg=float(rng.normal(0, 2.0)),
     )
-    pixels, _ = wide.project(figure_of(who.look, 0).pose(who.joints_m))
-    low, high_px = pixels.min(axis=0), pixels.max(axis=0)
-    size = high_px - low
+    pixels, depths = wide.project(who.joints_m)
+    girth = wide.intrinsics[0, 0] / float(depths[0]) * np.array([0.10, 0.03])  # of what is around the bones
+    low = pixels.min(axis=0) - girth
+    size = pixels.max(axis=0) + girth - low
     least = 0.36 * size[1]
     if size[0] < least:  # detectors' boxes are not slimmer either
         low[0] -= (least - size[0]) / 2
         size[0] = least
-    jitter = rng.normal(0.0, 0.045, 4) + (-0.03, -0.02, 0.03, 0.02)
+    jitter = rng.normal((-0.03, -0.02, 0.03, 0.02), 0.045)
     corner = low + jitter[:2] * size
     size = size * (1 + jitter[2:] - jitter[:2])
     scale = np.array([width, height]) / size

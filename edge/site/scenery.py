@@ -13,7 +13,7 @@ from edge.site.camera import Camera
 from edge.site.paint import Canvas, Light
 from edge.site.people import Bgr
 from edge.site.places import Floor, Place, Solid, box, cylinder
-from edge.site.textures import TILES, tile
+from edge.site.textures import TILES, grain_field
 
 __all__ = ["collage", "random_colour", "random_light", "random_place"]
 
@@ -23,7 +23,9 @@ _SIDE_TEXTURES = ("bricks", "concrete", "planks", "marble", "small_slabs", "carp
 def random_colour(rng: np.random.Generator) -> Bgr:
     """Any colour, the dull ones more often."""
     u = rng.random(4)
-    red, green, blue = colorsys.hsv_to_rgb(u[0], float(u[1] ** 2) if u[3] < 0.8 else float(u[1]), 0.06 + 0.9 * float(u[2]))
+    red, green, blue = colorsys.hsv_to_rgb(
+        u[0], 0.7 * float(u[1] ** 2) if u[3] < 0.85 else float(u[1]), 0.12 + 0.85 * float(u[2])
+    )
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
@@ -64,7 +66,7 @@ def random_place(rng: np.random.Generator, camera: Camera, *, things: int) -> Pl
     if rng.random() < 0.65:
         solids += _back_wall(rng, position, heading)
     for _ in range(things):
-        far = float(np.exp(rng.uniform(math.log(2.2), math.log(28.0))))
+        far = float(np.exp(rng.uniform(math.log(3.5), math.log(30.0))))
         angle = heading + float(rng.uniform(-spread, spread))
         spot = (float(position[0]) + far * math.cos(angle), float(position[1]) + far * math.sin(angle))
         solids += _thing(rng, spot)
@@ -88,18 +90,14 @@ def collage(rng: np.random.Generator, size_px: tuple[int, int]) -> Canvas:
 def grained(image: NDArray[np.uint8], rng: np.random.Generator, contrast: float) -> NDArray[np.uint8]:
     """The picture with a piece of a random tile's grain over it."""
     height, width = image.shape[:2]
-    grain = tile(TILES[int(rng.integers(len(TILES)))])
-    scale = float(np.exp(rng.uniform(-0.7, 1.4)))
-    turn = float(rng.uniform(0, 2 * math.pi))
-    c, s = math.cos(turn) / scale, math.sin(turn) / scale
-    shift = rng.uniform(0, 256, 2)
-    grey = cv2.warpAffine(
-        grain,
-        np.array([[c, -s, shift[0]], [s, c, shift[1]]]),
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_WRAP,
-    )
+    field = grain_field(TILES[int(rng.integers(len(TILES)))])
+    finest = max(width, height) / field.shape[0]
+    scale = float(np.exp(rng.uniform(math.log(max(0.7, finest)), math.log(4.0))))
+    wide, high = max(2, int(width / scale)), max(2, int(height / scale))
+    left, top = (int(v) for v in rng.integers(0, (field.shape[1] - wide + 1, field.shape[0] - high + 1)))
+    grey = cv2.resize(field[top : top + high, left : left + wide], (width, height))
+    if rng.random() < 0.5:
+        grey = cv2.flip(grey, int(rng.integers(-1, 2)))
     table = np.clip(128 + (np.arange(256) - 128) * contrast, 0, 255).astype(np.uint8)
     grey = cv2.LUT(grey, table)
     return np.asarray(cv2.multiply(image, cv2.merge([grey, grey, grey]), scale=1 / 128), np.uint8)
@@ -114,10 +112,19 @@ def _patch(rng: np.random.Generator, image: NDArray[np.uint8]) -> None:
     long = size * float(np.exp(rng.uniform(-1.2, 1.2)))
     kind = rng.random()
     if kind < 0.45:
-        cv2.rectangle(image, (int(x), int(y)), (int(x + size), int(y + long)), colour, -1 if rng.random() < 0.8 else 2)
+        cv2.rectangle(
+            image, (int(x), int(y)), (int(x + size), int(y + long)), colour, -1 if rng.random() < 0.8 else 2
+        )
     elif kind < 0.6:
         cv2.ellipse(
-            image, (int(x), int(y)), (int(size / 2) + 1, int(long / 2) + 1), float(rng.uniform(0, 180)), 0, 360, colour, -1
+            image,
+            (int(x), int(y)),
+            (int(size / 2) + 1, int(long / 2) + 1),
+            float(rng.uniform(0, 180)),
+            0,
+            360,
+            colour,
+            -1,
         )
     elif kind < 0.8:
         end = (int(x + rng.normal(0, size)), int(y + rng.normal(0, long)))
@@ -166,20 +173,31 @@ def _thing(rng: np.random.Generator, spot: tuple[float, float]) -> list[Solid]:
         return [box(spot, size, colour, turn=turn, texture=str(rng.choice(_SIDE_TEXTURES)))]
     if kind == 1:  # lamp post
         high = 2.5 + 3.5 * float(u[0])
-        return [cylinder(spot, 0.05 + 0.07 * float(u[1]), high, colour, sides=6), cylinder(spot, 0.22, 0.3, other, low_m=high, sides=8)]
+        return [
+            cylinder(spot, 0.05 + 0.07 * float(u[1]), high, colour, sides=6),
+            cylinder(spot, 0.22, 0.3, other, low_m=high, sides=8),
+        ]
     if kind == 2:  # pillar
         return [cylinder(spot, 0.15 + 0.35 * float(u[0]), 2.5 + 2 * float(u[1]), colour, sides=12)]
     if kind == 3:  # table or bench
-        size = (0.8 + 1.2 * float(u[0]), 0.5 + 0.4 * float(u[1]))
+        long, wide = 0.8 + 1.2 * float(u[0]), 0.5 + 0.4 * float(u[1])
         high = 0.42 + 0.35 * float(u[2])
         legs = [
-            box((x + math.cos(turn) * d, y + math.sin(turn) * d), (0.08, size[1] * 0.9, high), other, turn=turn)
-            for d in (-0.42 * size[0], 0.42 * size[0])
+            box(
+                (x + math.cos(turn) * d, y + math.sin(turn) * d),
+                (0.08, 0.9 * wide, high),
+                other,
+                turn=turn,
+            )
+            for d in (-0.42 * long, 0.42 * long)
         ]
-        return [*legs, box(spot, (*size, 0.06), colour, turn=turn, low_m=high)]
+        return [*legs, box(spot, (long, wide, 0.06), colour, turn=turn, low_m=high)]
     if kind == 4:  # bin, bollard, hydrant, of a child's size and shape
         high = 0.6 + 0.6 * float(u[0])
-        return [cylinder(spot, 0.15 + 0.15 * float(u[1]), high, colour), cylinder(spot, 0.12, 0.15, other, low_m=high)]
+        return [
+            cylinder(spot, 0.15 + 0.15 * float(u[1]), high, colour),
+            cylinder(spot, 0.12, 0.15, other, low_m=high),
+        ]
     if kind == 5:  # sign: a post with a board
         high = 1.2 + 1.2 * float(u[0])
         return [
@@ -187,20 +205,38 @@ def _thing(rng: np.random.Generator, spot: tuple[float, float]) -> list[Solid]:
             box(spot, (0.3 + 0.6 * float(u[1]), 0.04, 0.3 + 0.6 * float(u[2])), other, turn=turn, low_m=high),
         ]
     if kind == 6:  # tree or potted plant
-        trunk, green = 0.5 + 1.8 * float(u[0]), (30 + int(40 * u[1]), 60 + int(90 * u[2]), 30 + int(60 * u[3]))
+        trunk, green = (
+            0.5 + 1.8 * float(u[0]),
+            (30 + int(40 * u[1]), 60 + int(90 * u[2]), 30 + int(60 * u[3])),
+        )
         wide = 0.3 + 1.1 * float(u[1])
         return [
             cylinder(spot, 0.06 + 0.08 * float(u[3]), trunk, (40, 60, 85), sides=6),
             *(
-                cylinder((x + dx * wide, y + dy * wide), wide * 0.75, 1.2 * wide, green, low_m=trunk + dz, sides=7, taper=t)
-                for dx, dy, dz, t in ((0.0, 0.0, 0.0, 0.5), (0.4, 0.1, 0.2 * wide, 0.7), (-0.3, -0.3, 0.5 * wide, 0.4))
+                cylinder(
+                    (x + dx * wide, y + dy * wide),
+                    wide * 0.75,
+                    1.2 * wide,
+                    green,
+                    low_m=trunk + dz,
+                    sides=7,
+                    taper=t,
+                )
+                for dx, dy, dz, t in (
+                    (0.0, 0.0, 0.0, 0.5),
+                    (0.4, 0.1, 0.2 * wide, 0.7),
+                    (-0.3, -0.3, 0.5 * wide, 0.4),
+                )
             ),
         ]
     if kind == 7:  # car
         long = 3.6 + 1.2 * float(u[0])
         wheels = [
             cylinder(
-                (x + math.cos(turn) * a * long - math.sin(turn) * b, y + math.sin(turn) * a * long + math.cos(turn) * b),
+                (
+                    x + math.cos(turn) * a * long - math.sin(turn) * b,
+                    y + math.sin(turn) * a * long + math.cos(turn) * b,
+                ),
                 0.3,
                 0.6,
                 (25, 25, 25),
@@ -221,11 +257,23 @@ def _thing(rng: np.random.Generator, spot: tuple[float, float]) -> list[Solid]:
         ]
     if kind == 9:  # shelf with goods
         goods = [
-            box((x + math.cos(turn) * d, y + math.sin(turn) * d), (0.35, 0.42, 0.3), random_colour(rng), turn=turn, low_m=h)
+            box(
+                (x + math.cos(turn) * d, y + math.sin(turn) * d),
+                (0.35, 0.42, 0.3),
+                random_colour(rng),
+                turn=turn,
+                low_m=h,
+            )
             for h in (0.3, 0.8, 1.3)
             for d in (-0.6, -0.1, 0.4)
         ]
         return [box(spot, (1.8, 0.35, 1.8), colour, turn=turn), *goods]
     return [  # wall or fence of medium height
-        box(spot, (1.5 + 4 * float(u[0]), 0.12, 0.8 + 1.4 * float(u[1])), colour, turn=turn, texture=str(rng.choice(_SIDE_TEXTURES)))
+        box(
+            spot,
+            (1.5 + 4 * float(u[0]), 0.12, 0.8 + 1.4 * float(u[1])),
+            colour,
+            turn=turn,
+            texture=str(rng.choice(_SIDE_TEXTURES)),
+        )
     ]

@@ -55,7 +55,7 @@ def develop(image_bgr_hwc: Picture, sensor: Sensor, rng: np.random.Generator) ->
     """
     image = image_bgr_hwc
     if sensor.infrared:
-        grey = cv2.transform(image, np.array([[0.22, 0.30, 0.48]], np.float32))
+        grey = cv2.transform(image, np.array([[0.26, 0.36, 0.56]], np.float32))
         image = cv2.merge([grey, grey, grey])  # type: ignore[assignment]
     elif sensor.saturation < 0.99:
         grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
@@ -80,7 +80,7 @@ def random_sensor(rng: np.random.Generator, *, infrared: bool | None = None) -> 
         infrared: whether it is one; one in ten when None.
     """
     u = rng.random(10)
-    exposure = float(np.exp(rng.normal(0.0, 0.28)))
+    exposure = float(np.exp(rng.normal(0.05, 0.22)))
     cast = np.exp(rng.normal(0.0, 0.10, 3))
     blue, green, red = (float(exposure * c) for c in cast)
     grey = bool(u[0] < 0.1) if infrared is None else infrared
@@ -102,7 +102,7 @@ def _curve(gain_bgr: tuple[float, float, float], gamma: float, black: float) -> 
     """uint8 (1, 256, 3): what each value becomes."""
     value = (np.arange(256) / 255.0) ** (1 / gamma)
     table = value[:, None] * np.array(gain_bgr) * (255 - black) + black
-    return np.clip(np.round(table), 0, 255).astype(np.uint8)[None]
+    return np.asarray(np.clip(np.round(table), 0, 255), np.uint8)[None]
 
 
 @lru_cache(maxsize=32)
@@ -115,7 +115,7 @@ def _vignette(width: int, height: int, strength: float) -> Picture:
 def _add_noise(
     image: Picture, strength: float, grain: float, rng: np.random.Generator, *, grey: bool
 ) -> Picture:
-    """Add a piece of a large field of noise, from anywhere in it: drawing as many normals takes far longer."""
+    """Add a piece of a large field of noise, from anywhere in it: drawing so many takes longer."""
     height, width = image.shape[:2]
     planes = 1 if grey else 3
     field = noise_field(grain)

@@ -7,7 +7,7 @@ keypoints are in OpenPose's COCO order.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ def walk(look: Look, phase: float, speed_m_s: float, look_aside: float = 0.0) ->
         twist=0.10 * vigour * math.cos(phase),
         look_aside=look_aside,
     )
-    return _with_habit(stance, look.arms, swing)
+    return _with_habit(stance, look.arms)
 
 
 def stand(look: Look, phase: float = 0.0, look_aside: float = 0.0) -> Stance:
@@ -128,7 +128,7 @@ def stand(look: Look, phase: float = 0.0, look_aside: float = 0.0) -> Stance:
         twist=0.06 * shift,
         look_aside=look_aside,
     )
-    return _with_habit(stance, look.arms, 0.0)
+    return _with_habit(stance, look.arms)
 
 
 def random_stance(look: Look, rng: np.random.Generator) -> Stance:
@@ -140,28 +140,25 @@ def random_stance(look: Look, rng: np.random.Generator) -> Stance:
         return walk(look, phase, float(rng.uniform(0.4, 1.9)), aside)
     if kind < 0.80:
         return stand(look, phase, aside)
-    u = rng.random(12)
-    arms = {
-        "shoulder": (float(2.6 * u[0] ** 2), float(2.6 * u[1] ** 2)),
-        "elbow": (float(1.9 * u[2]), float(1.9 * u[3])),
-        "away": (0.1 + 0.7 * float(u[4] ** 2), 0.1 + 0.7 * float(u[5] ** 2)),
-        "inward": (float(u[6]), float(u[7])),
-        "look_aside": aside,
-        "nod": float(u[8] * 0.5),
-    }
-    if kind < 0.90:
-        return Stance(spread=(0.05 + 0.2 * float(u[9]), 0.05 + 0.2 * float(u[9])), lean=0.15 * float(u[10]), **arms)  # type: ignore[arg-type]
-    if kind < 0.95:  # bent over something, or crouching
-        bend = float(u[9])
-        return Stance(
-            hip=(0.2 + 1.0 * bend, 0.2 + 0.9 * bend),
-            knee=(0.2 + 1.6 * bend, 0.2 + 1.5 * bend),
-            lean=0.3 + 0.6 * float(u[10]),
-            **arms,  # type: ignore[arg-type]
-        )
-    return Stance(  # sitting
-        hip=(1.5, 1.5), knee=(1.45, 1.5), spread=(0.12, 0.12), lean=0.25 * float(u[10]), **arms  # type: ignore[arg-type]
+    u = [float(v) for v in rng.random(11)]
+    reaching = Stance(
+        shoulder=(2.6 * u[0] ** 2, 2.6 * u[1] ** 2),
+        elbow=(1.9 * u[2], 1.9 * u[3]),
+        away=(0.1 + 0.7 * u[4] ** 2, 0.1 + 0.7 * u[5] ** 2),
+        inward=(u[6], u[7]),
+        look_aside=aside,
+        nod=0.5 * u[8],
     )
+    if kind < 0.90:
+        return replace(reaching, spread=(0.05 + 0.2 * u[9], 0.05 + 0.2 * u[9]), lean=0.15 * u[10])
+    if kind < 0.95:  # bent over something, or crouching
+        return replace(
+            reaching,
+            hip=(0.2 + u[9], 0.2 + 0.9 * u[9]),
+            knee=(0.2 + 1.6 * u[9], 0.2 + 1.5 * u[9]),
+            lean=0.3 + 0.6 * u[10],
+        )
+    return replace(reaching, hip=(1.5, 1.5), knee=(1.45, 1.5), spread=(0.12, 0.12), lean=0.25 * u[10])
 
 
 def articulate(look: Look, stance: Stance) -> NDArray[np.float64]:
@@ -206,28 +203,28 @@ def _bump(cycle: float, centre: float, width: float) -> float:
     return math.exp(-0.5 * (away / width) ** 2)
 
 
-def _with_habit(stance: Stance, arms: str, swing: float) -> Stance:
+def _with_habit(stance: Stance, arms: str) -> Stance:
     right, left = stance.shoulder
-    rest = {
-        "hip": stance.hip,
-        "knee": stance.knee,
-        "spread": stance.spread,
-        "lean": stance.lean,
-        "sway": stance.sway,
-        "twist": stance.twist,
-        "look_aside": stance.look_aside,
-    }
     if arms == "pockets":
-        return Stance(
-            shoulder=(-0.25, -0.25), elbow=(0.75, 0.75), away=(0.30, 0.30), inward=(0.55, 0.55), **rest  # type: ignore[arg-type]
+        return replace(
+            stance, shoulder=(-0.25, -0.25), elbow=(0.75, 0.75), away=(0.30, 0.30), inward=(0.55, 0.55)
         )
     if arms == "phone":
-        return Stance(
-            shoulder=(0.45, left), elbow=(1.75, stance.elbow[1]), away=(0.15, 0.12), inward=(0.45, 0.0), nod=0.35, **rest  # type: ignore[arg-type]
+        return replace(
+            stance,
+            shoulder=(0.45, left),
+            elbow=(1.75, stance.elbow[1]),
+            away=(0.15, 0.12),
+            inward=(0.45, 0.0),
+            nod=0.35,
         )
     if arms == "strap":
-        return Stance(
-            shoulder=(right, 0.15), elbow=(stance.elbow[0], 2.25), away=(0.12, 0.25), inward=(0.0, 0.35), **rest  # type: ignore[arg-type]
+        return replace(
+            stance,
+            shoulder=(right, 0.15),
+            elbow=(stance.elbow[0], 2.25),
+            away=(0.12, 0.25),
+            inward=(0.0, 0.35),
         )
     return stance
 
@@ -263,7 +260,11 @@ def _place_leg(
     pitch = min(max(0.75 * lower + 0.05, -1.0), 0.35)
     ahead = (math.cos(pitch), 0.10 * s, math.sin(pitch))
     foot, drop = _FOOT * tall, 0.55 * _SOLE * tall
-    heel = (ankle[0] - 0.28 * foot * ahead[0] + drop * ahead[2], ankle[1], ankle[2] - 0.28 * foot * ahead[2] - drop)
+    heel = (
+        ankle[0] - 0.28 * foot * ahead[0] + drop * ahead[2],
+        ankle[1],
+        ankle[2] - 0.28 * foot * ahead[2] - drop,
+    )
     toe = (heel[0] + foot * ahead[0], heel[1] + foot * ahead[1], heel[2] + foot * ahead[2] - 0.1 * drop)
     joints |= {
         f"{name}_hip": hip,

@@ -11,10 +11,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SIDE_PX", "TILES", "noise_field", "tile"]
+__all__ = ["SIDE_PX", "TILES", "grain_field", "noise_field", "tile"]
 
 SIDE_PX = 256
-_NAMES = ("asphalt", "concrete", "grass", "slabs", "small_slabs", "bricks", "planks", "checks", "carpet", "marble")
+_NAMES = (
+    "asphalt",
+    "concrete",
+    "grass",
+    "slabs",
+    "small_slabs",
+    "bricks",
+    "planks",
+    "checks",
+    "carpet",
+    "marble",
+)
 TILES = _NAMES
 
 _Floats = NDArray[np.float32]
@@ -52,7 +63,13 @@ def tile(name: str) -> NDArray[np.uint8]:
     else:
         value = 20 * np.sin(_noise(rng, 20.0) * 2.5) + 10 * coarse
     value = value - value.mean() + 128
-    return np.clip(value, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(value, 0, 255), np.uint8)
+
+
+@lru_cache(maxsize=len(_NAMES))
+def grain_field(name: str) -> NDArray[np.uint8]:
+    """uint8 (1280, 1280): a tile repeated."""
+    return np.tile(tile(name), (5, 5))
 
 
 @lru_cache(maxsize=4)
@@ -63,7 +80,7 @@ def noise_field(sigma_px: float) -> NDArray[np.int16]:
     if sigma_px > 0:
         noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma_px), np.float32)
         noise /= noise.std()
-    return np.clip(noise * 1000, -32000, 32000).astype(np.int16)
+    return np.asarray(np.clip(noise * 1000, -32000, 32000), np.int16)
 
 
 def _noise(rng: np.random.Generator, sigma_px: float) -> _Floats:
