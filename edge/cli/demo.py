@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.plain_table import print_table
+from edge.cli.progress import progress_bars
 from edge.cli.run import RunOptions, execute
 from edge.errors import MissingExtraError
 
@@ -42,7 +43,13 @@ def run_demo(
 
     from edge.site.cache import cached_site
 
-    site = cached_site(preset or PRESET, seed or 0, lambda line: _say(line, options.quiet))
+    with progress_bars() as progress_of:
+        site = cached_site(
+            preset or PRESET,
+            seed or 0,
+            lambda line: _say(line, options.quiet),
+            None if options.quiet else progress_of("rendering"),
+        )
     truth: Path | None = site
     try:
         from edge.evaluate.tracking import require_metrics

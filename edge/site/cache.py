@@ -7,31 +7,36 @@ from pathlib import Path
 
 from edge.errors import StartError
 from edge.resources import cache_dir
-from edge.site import is_current, render_site
+from edge.site.manifest import why_stale
+from edge.site.render import Progress, render_site
 
 __all__ = ["cached_site"]
 
 
-def cached_site(preset: str, seed: int, say: Callable[[str], None] = lambda line: None) -> Path:
+def cached_site(
+    preset: str,
+    seed: int,
+    say: Callable[[str], None] = lambda line: None,
+    progress: Progress | None = None,
+) -> Path:
     """Return the folder of a site, rendering it where it is missing, unfinished, or of another version.
 
     Args:
         preset: name of the site.
-        seed: of everything drawn by chance.
+        seed: who the people are, and where they walk.
         say: is told, in a line, when it is rendered now, and why.
+        progress: see :func:`edge.site.render.render_site`.
 
     Raises:
-        ConfigError: there is no such preset.
-        StartError: there is no place for it.
-        RunError: it cannot be written.
+        ConfigError: there is no such preset, or the seed is wrong.
+        StartError: there is no place for it, or it cannot be written.
     """
     cache = cache_dir()
     if cache is None:
         raise StartError("there is no place to keep the rendered site; name a folder in EDGE_CACHE")
     folder = cache / "sites" / f"{preset}-{seed}"
-    if is_current(folder, preset, seed):
-        return folder
-    why = "is of another version" if folder.exists() else "is not there yet"
-    say(f"site '{preset}', seed {seed}: {folder} {why}; rendering it")
-    render_site(preset, folder, seed=seed)
+    stale = why_stale(folder, preset, seed)
+    if stale:
+        say(f"rendering site '{preset}', seed {seed}: {folder} {stale}")
+        render_site(preset, folder, seed=seed, progress=progress)
     return folder

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 import edge.site.cache
 from edge.cli.run import app
-from edge.errors import ConfigError
+from edge.site.render import Progress
 
 
 class Rendering:
@@ -22,9 +22,7 @@ class Rendering:
     def __init__(self) -> None:
         self.rendered: list[tuple[str, int]] = []
 
-    def render_site(self, preset: str, out: Path, *, seed: int = 0) -> None:
-        if preset == "nowhere":
-            raise ConfigError("no preset is called 'nowhere'; there are: demo")
+    def render_site(self, preset: str, out: Path, *, seed: int, progress: Progress | None) -> None:
         self.rendered.append((preset, seed))
         (out / "truth").mkdir(parents=True, exist_ok=True)
         left, top, right, bottom = (edge * size for edge, size in zip(BOX, (160, 120) * 2, strict=True))
@@ -36,17 +34,21 @@ class Rendering:
             cameras += f"  - {{name: {camera}, source: {camera}.mp4}}\n"
         (out / "cams.yaml").write_text(f"site: {{name: small}}\ncameras:\n{cameras}")
         (out / "site.json").write_text(f"{preset} {seed}")
+        if progress is not None:
+            progress(40, 40)
 
-    def is_current(self, folder: Path, preset: str, seed: int) -> bool:
+    def why_stale(self, folder: Path, preset: str, seed: int) -> str:
         file = folder / "site.json"
-        return file.exists() and file.read_text() == f"{preset} {seed}"
+        if not file.exists():
+            return "holds no site"
+        return "" if file.read_text() == f"{preset} {seed}" else "was made by another version"
 
 
 @pytest.fixture
 def rendering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rendering:
     one = Rendering()
     monkeypatch.setattr(edge.site.cache, "render_site", one.render_site)
-    monkeypatch.setattr(edge.site.cache, "is_current", one.is_current)
+    monkeypatch.setattr(edge.site.cache, "why_stale", one.why_stale)
     monkeypatch.setenv("EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
     write_pipeline(tmp_path)
@@ -62,7 +64,7 @@ def test_it_renders_runs_scores_and_says_where_everything_is(rendering: Renderin
     result = demo(tmp_path)
     assert result.exit_code == 0, result.stderr
     assert rendering.rendered == [("demo", 0)]
-    assert f"{tmp_path}/cache/sites/demo-0 is not there yet; rendering it" in result.stderr
+    assert f"rendering site 'demo', seed 0: {tmp_path}/cache/sites/demo-0 holds no site" in result.stderr
     rows = {line.split("  ")[0].strip(): line.split() for line in result.stdout.splitlines() if line}
     assert {"camera", "door", "yard", "all cameras"} <= set(rows)
     assert any("without NFC" in line for line in result.stdout.splitlines())
@@ -81,7 +83,7 @@ def test_the_site_is_rendered_once_and_again_for_another_seed_or_version(
     demo(tmp_path, "--quiet", "--seed", "3", "--preset", "crowd")
     assert rendering.rendered == [("demo", 0), ("crowd", 3)]
     (tmp_path / "cache" / "sites" / "demo-0" / "site.json").write_text("old")
-    assert "is of another version; rendering it" in demo(tmp_path).stderr
+    assert "demo-0 was made by another version" in demo(tmp_path).stderr
     assert rendering.rendered[-1] == ("demo", 0)
 
 
@@ -103,8 +105,11 @@ def test_without_the_packages_for_scores_it_runs_and_says_so(
     assert "evaluation" not in json.loads((tmp_path / "out" / "summary.json").read_text())
 
 
-def test_a_preset_that_is_not_there_is_one_line(rendering: Rendering, tmp_path: Path) -> None:
+def test_a_preset_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGE_CACHE", str(tmp_path / "cache"))
     result = demo(tmp_path, "--preset", "nowhere")
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1] == "no preset is called 'nowhere'; there are: demo"
-    assert not (tmp_path / "out").exists()
+    (line,) = result.stderr.splitlines()
+    assert "nowhere" in line
+    assert "demo" in line
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,9 @@ _MARGIN_M = 0.8
 _STEPS_M = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _MOST_SMALL = 60
 _MOST_LABELS = 40
+_APART_PX = 60.0  # labels farther apart than this are far enough
 _FAR_M = 40.0
+_WIDE = 1.8
 
 Paths = Mapping[int, Sequence[Reals]]
 
@@ -66,7 +68,8 @@ def draw_floor_plan(ground: Ground, result: Paths, people: Mapping[int, int]) ->
     own = {one: one for one in result}
     count = f"{len(result)} {'identity' if len(result) == 1 else 'identities'}"
     panels.append(_panel("Result", count, _whole(frame, ground, result, own, titles)))
-    parts = ["<h2>Floor plan</h2>", f'<div class="plans">{"".join(panels)}</div>']
+    wide = " wide" if frame.width_m > _WIDE * frame.height_m else ""
+    parts = ["<h2>Floor plan</h2>", f'<div class="plans{wide}">{"".join(panels)}</div>']
     if truth:
         parts += _small_ones(ground, result, truth, people)
     return "\n".join(parts)
@@ -88,6 +91,7 @@ def _small_ones(ground: Ground, result: Paths, truth: Paths, people: Mapping[int
     every = [path for paths in (*result.values(), *truth.values()) for path in paths]
     frame = _frame_of(np.concatenate(every), ground.calibrations.values(), _SMALL_PX)
     width, height = frame.size_px
+    wide = " wide" if frame.width_m > _WIDE * frame.height_m else ""
     cards = []
     for person, paths in list(truth.items())[:_MOST_SMALL]:
         identity = people.get(person, 0)
@@ -108,7 +112,7 @@ def _small_ones(ground: Ground, result: Paths, truth: Paths, people: Mapping[int
         "got. Grey without colour was seen under another identity, from afar, or not at all; colour without "
         f"grey is somebody else.{left_out}</p>"
     )
-    return [f'<div class="smalls">{"".join(cards)}</div>', note]
+    return [f'<div class="smalls{wide}">{"".join(cards)}</div>', note]
 
 
 def _frame_of(points: Reals, cameras: Iterable[Calibration], width_px: float) -> _Frame:
@@ -129,14 +133,16 @@ def _whole(
     """All paths in one picture; ``called`` says which identity's colour each has."""
     width, height = frame.size_px
     drawn = [_grid(frame), *(_view(frame, one) for one in ground.calibrations.values())]
-    labels = []
+    labels: list[str] = []
+    placed: list[Reals] = []
     for person, pieces in paths.items():
         identity = called.get(person, 0)
         rgb = identity_rgb(identity) if identity else UNKNOWN_RGB
         lines = "".join(_polyline(frame, piece, "path", rgb) for piece in pieces)
         drawn.append(f'<g class="who"><title>{titles[person]}</title>{lines}</g>')
         if len(paths) <= _MOST_LABELS:
-            labels.append(_label(frame, pieces[-1][-1], str(person), rgb))
+            placed.append(_free_place(frame, pieces, placed))
+            labels.append(_label(placed[-1], str(person), rgb))
     cameras = [_camera(frame, name, one) for name, one in ground.calibrations.items()]
     return (
         f'<svg class="plan" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
@@ -169,10 +175,19 @@ def _polyline(frame: _Frame, path: Reals, kind: str, rgb: tuple[int, int, int] |
     return f'<polyline class="{kind}"{colour} points="{points}"/>'
 
 
-def _label(frame: _Frame, place_m: Reals, text: str, rgb: tuple[int, int, int]) -> str:
-    x, y = frame.at(*place_m.tolist())
-    width, height = frame.size_px
-    x, y = min(max(x, 9.0), width - 9.0), min(max(y, 9.0), height - 9.0)
+def _free_place(frame: _Frame, pieces: Sequence[Reals], placed: Sequence[Reals]) -> Reals:
+    """float64 (2,) pixels: the point of somebody's ways that is farthest from the labels there are."""
+    points = np.array([frame.at(*point) for piece in pieces for point in piece[::3].tolist()])
+    room = np.array(frame.size_px) - 9.0
+    points = np.clip(points, 9.0, room)
+    if not placed:
+        return np.asarray(points[len(points) // 2])
+    apart = np.hypot(*(points[:, None, :] - np.array(placed)[None]).transpose(2, 0, 1)).min(axis=1)
+    return np.asarray(points[int(np.argmax(np.minimum(apart, _APART_PX)))])
+
+
+def _label(place_px: Reals, text: str, rgb: tuple[int, int, int]) -> str:
+    x, y = place_px.tolist()
     return (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="8.5" fill="{hex_colour(rgb)}"/><text class="end" x="{x:.1f}" '
         f'y="{y + 3.5:.1f}" text-anchor="middle" fill="{hex_colour(ink_rgb(rgb))}">{text}</text>'

@@ -30,7 +30,7 @@ a { color: inherit; text-decoration: none; }
 .tile b { display: block; font-size: 24px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
 .panel { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px;
-  margin-bottom: 12px; }
+  margin-bottom: 12px; min-width: 0; }
 .panel > header { display: flex; gap: 12px; align-items: baseline; margin-bottom: 10px; }
 .scroll { overflow-x: auto; }
 svg.lanes { display: block; width: 100%; min-width: 640px; height: auto; }
@@ -39,6 +39,7 @@ svg text.tick { stroke: none; fill: var(--soft); font-size: 11px; }
 svg text.bar { font-size: 11px; font-weight: 600; }
 svg a:hover rect { opacity: 0.8; }
 .plans { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 12px; }
+.plans.wide { grid-template-columns: 1fr; }
 svg.plan { display: block; width: 100%; height: auto; border-radius: 6px; }
 svg .floor { fill: var(--ground); }
 svg .view { fill: var(--ink); fill-opacity: 0.035; stroke: var(--soft); stroke-opacity: 0.35;
@@ -52,6 +53,7 @@ svg path.camera { fill: var(--ink); }
 svg text.camera { font-size: 12px; font-weight: 600; fill: var(--ink); paint-order: stroke;
   stroke: var(--ground); stroke-width: 3px; }
 .smalls { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 8px; }
+.smalls.wide { grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); }
 .small { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--mark);
   border-radius: 8px; padding: 8px; font-size: 13px; }
 .small svg { display: block; width: 100%; height: auto; border-radius: 4px; }
