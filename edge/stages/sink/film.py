@@ -32,9 +32,10 @@ class Film:
         path: the file; its folder is there.
         width, height: of the pictures; an odd last row or column is left out.
         threads: of the encoder.
+        preset: of libx264: how hard it tries.
     """
 
-    def __init__(self, path: Path, width: int, height: int, threads: int) -> None:
+    def __init__(self, path: Path, width: int, height: int, threads: int, preset: str = "veryfast") -> None:
         import av
 
         self.path = path
@@ -56,7 +57,7 @@ class Film:
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.max_b_frames = 0  # else a fragmented file starts late
         if codec == "libx264":
-            self._stream.options = {"preset": "veryfast", "crf": "25"}
+            self._stream.options = {"preset": preset, "crf": "25"}
         else:
             self._stream.bit_rate = 4 * self._width * self._height
 

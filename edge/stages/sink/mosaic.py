@@ -84,7 +84,7 @@ class MosaicSink(Sink):
             _write_name(self._cell(camera), camera)
         with writing(self._path):
             self._path.parent.mkdir(exist_ok=True)
-            self._film = Film(self._path, size[1], size[0], self._threads)
+            self._film = Film(self._path, size[1], size[0], self._threads, "superfast")
         return self._film
 
     def _cell(self, camera: str) -> NDArray[np.uint8]:
@@ -101,13 +101,14 @@ class MosaicSink(Sink):
         height, width = frame.image_bgr_hwc.shape[:2]
         scale = min(cell.shape[1] / width, cell.shape[0] / height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        shrinks = scale < 1
-        picture = cv2.resize(
-            frame.image_bgr_hwc, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
-        draw_people(picture, replace(live, boxes_px=live.boxes_px * np.float32(scale)))  # type: ignore[arg-type]
+        picture = frame.image_bgr_hwc.copy()
+        if size != (width, height):
+            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            picture = np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
+        draw_people(picture, replace(live, boxes_px=live.boxes_px * np.float32(scale)))
         left, top = (cell.shape[1] - size[0]) // 2, (cell.shape[0] - size[1]) // 2
-        cell[:] = _EMPTY_BGR
+        if size != (cell.shape[1], cell.shape[0]):
+            cell[:] = _EMPTY_BGR
         cell[top : top + size[1], left : left + size[0]] = picture
         _write_name(cell, frame.camera)
 
