@@ -67,7 +67,7 @@ def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
 
 
 def score_replay_tracks(log: TrackletLog, settings: Settings, truths: Mapping[str, MotBoxes]) -> SiteScore:
-    """Play a recorded run and score its tracks.
+    """Play a recorded run and score its tracks, all cameras together.
 
     Args:
         log: the recording.
@@ -81,4 +81,4 @@ def score_replay_tracks(log: TrackletLog, settings: Settings, truths: Mapping[st
         replay_tracks(log, settings, Path(name))
         found = {camera: read_mot(Path(name) / "tracks" / f"{camera}.txt") for camera in log.cameras}
     there = {camera: truth for camera, truth in truths.items() if camera in found}
-    return score_site(there, {camera: found[camera] for camera in there})
+    return score_site(there, {camera: found[camera] for camera in there}, each=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.evaluate.mot import read_mot
 from edge.evaluate.people_match import match_people
 from edge.evaluate.replay_tracks import SWITCHES, Settings, score_replay_tracks, without
-from edge.evaluate.site_score import SiteScore, score_site
+from edge.evaluate.site_score import score_site
 from edge.evaluate.tracklet_log import TrackletLog
 from edge.evaluate.truth_folder import SiteTruth
 
@@ -49,13 +49,8 @@ class RunJudge:
         return found
 
     def _less(self, ingredient: str) -> dict[str, object]:
-        settings = without(self._settings, ingredient)
-        score = score_replay_tracks(self._log, settings, self._truth.boxes)
-        return _short(score)
-
-
-def _short(score: SiteScore) -> dict[str, object]:
-    found: dict[str, object] = {"idf1": score.overall.idf1, "hota": score.overall.hota}
-    if len(score.cameras) > 1:
-        found |= {"cross_camera_idf1": score.across.idf1, "cross_camera_hota": score.across.hota}
-    return found | {"result_ids": score.overall.result_ids}
+        score = score_replay_tracks(self._log, without(self._settings, ingredient), self._truth.boxes)
+        found: dict[str, object] = {"idf1": score.overall.idf1, "hota": score.overall.hota}
+        if len(self._log.cameras) > 1:
+            found |= {"cross_camera_idf1": score.across.idf1, "cross_camera_hota": score.across.hota}
+        return found | {"result_ids": score.overall.result_ids}

@@ -35,7 +35,7 @@ class SiteScore:
     overall: all boxes of all cameras, a person of one camera being nobody in the next; counts of
         identities are those of ``across``.
     across: the same boxes with one identity per person in all cameras.
-    cameras: each by itself, by name.
+    cameras: each by itself, by name; none where that was not asked for.
     missing: cameras whose result was not there; all their people count as missed.
     unscored: cameras that have a result but no truth; left out.
     """
@@ -118,12 +118,15 @@ def require_common_camera(truths: Iterable[str], results: Iterable[str], place: 
         )
 
 
-def score_site(truths: Mapping[str, MotBoxes], results: Mapping[str, MotBoxes]) -> SiteScore:
+def score_site(
+    truths: Mapping[str, MotBoxes], results: Mapping[str, MotBoxes], *, each: bool = True
+) -> SiteScore:
     """Score boxes in memory.
 
     Args:
         truths: camera to its truth; the same ids mean the same people in all of them.
         results: the same cameras.
+        each: whether to score each camera by itself too, a third of the work.
 
     Raises:
         MissingExtraError: TrackEval is not installed.
@@ -137,7 +140,7 @@ def score_site(truths: Mapping[str, MotBoxes], results: Mapping[str, MotBoxes]) 
     return SiteScore(
         overall=replace(overall, truth_ids=across.truth_ids, result_ids=across.result_ids),
         across=across,
-        cameras={camera: score_boxes(*pair) for camera, pair in pairs.items()},
+        cameras={camera: score_boxes(*pair) for camera, pair in pairs.items()} if each else {},
     )
 
 
