@@ -43,6 +43,10 @@ class _Frame:
         return (x_m - self.left_m) * self.scale, (self.low_m + self.height_m - y_m) * self.scale
 
     @property
+    def is_wide(self) -> bool:
+        return self.width_m > _WIDE * self.height_m
+
+    @property
     def size_px(self) -> tuple[float, float]:
         return self.width_m * self.scale, self.height_m * self.scale
 
@@ -59,16 +63,20 @@ def draw_floor_plan(ground: Ground, result: Paths, people: Mapping[int, int]) ->
     every = [path for paths in (*result.values(), *truth.values()) for path in paths]
     if not every:
         return ""
-    frame = _frame_of(np.concatenate(every), ground.calibrations.values(), _WIDTH_PX)
+    points = np.concatenate(every)
+    frame = _frame_of(points, ground.calibrations.values(), _WIDTH_PX)
+    if frame.is_wide:  # then it takes the whole width of the page
+        frame = _frame_of(points, ground.calibrations.values(), 2 * _WIDTH_PX)
     panels = []
     if truth:
+        count = f"{len(truth)} people, in the colours of their identities"
         titles = {one: f"person {one}: {_name(people.get(one, 0))}" for one in truth}
-        panels.append(_panel("Truth", f"{len(truth)} people", _whole(frame, ground, truth, people, titles)))
+        panels.append(_panel("Truth", count, _whole(frame, ground, truth, people, titles)))
     titles = {one: _name(one) for one in result}
     own = {one: one for one in result}
     count = f"{len(result)} {'identity' if len(result) == 1 else 'identities'}"
     panels.append(_panel("Result", count, _whole(frame, ground, result, own, titles)))
-    wide = " wide" if frame.width_m > _WIDE * frame.height_m else ""
+    wide = " wide" if frame.is_wide else ""
     parts = ["<h2>Floor plan</h2>", f'<div class="plans{wide}">{"".join(panels)}</div>']
     if truth:
         parts += _small_ones(ground, result, truth, people)
@@ -91,7 +99,7 @@ def _small_ones(ground: Ground, result: Paths, truth: Paths, people: Mapping[int
     every = [path for paths in (*result.values(), *truth.values()) for path in paths]
     frame = _frame_of(np.concatenate(every), ground.calibrations.values(), _SMALL_PX)
     width, height = frame.size_px
-    wide = " wide" if frame.width_m > _WIDE * frame.height_m else ""
+    wide = " wide" if frame.is_wide else ""
     cards = []
     for person, paths in list(truth.items())[:_MOST_SMALL]:
         identity = people.get(person, 0)
