@@ -21,11 +21,11 @@ __all__ = ["SWITCHES", "Settings", "replay_tracks", "score_replay_tracks", "with
 
 NOTHING = RunSummary("", "", 0, 0.0, 0, {}, {})
 
-SWITCHES: Mapping[str, Mapping[str, object]] = {
-    "camera_mean": {"camera_mean": False},
-    "nfc": {"neighbours": 0, "neighbours_one_camera": 0},
+SWITCHES: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "camera_mean": {"refine": {"camera_mean": False}},
+    "nfc": {"refine": {"neighbours": 0, "neighbours_one_camera": 0}},
 }
-"""Ingredient to what of ``refine`` switches it off."""
+"""Ingredient to what switches it off, by section of the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,11 @@ class Settings:
 
 def without(settings: Settings, ingredient: str) -> Settings:
     """The same settings with one of :data:`SWITCHES` off."""
-    refine = settings.refine.model_dump() | dict(SWITCHES[ingredient])
-    return Settings(RefineSpec.model_validate(refine), settings.identify)
+    off = SWITCHES[ingredient]
+    return Settings(
+        RefineSpec.model_validate(settings.refine.model_dump() | dict(off.get("refine", {}))),
+        IdentifySpec.model_validate(settings.identify.model_dump() | dict(off.get("identify", {}))),
+    )
 
 
 def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
