@@ -32,9 +32,9 @@ __all__ = ["camera_calibration", "sightings", "topology", "write_calibration"]
 
 FORMAT = 1
 _SURVEY_STREAM = 0x70_90
-_SURVEY_PEOPLE = 24
-_SURVEY_S = 900.0
-_SURVEY_HZ = 5.0
+_SURVEY_PEOPLE = 20
+_SURVEY_S = 600.0
+_SURVEY_HZ = 4.0
 _BLINK_S = 1.5  # hidden for less: the same visit
 _COUNT_LEAST = 3
 _MATURE_M = (0.3, 0.9, 1.5)  # heights at which a person is looked for
