@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from edge.site.film import nearby
+from edge.site.film import nearby, shrunk
 from edge.site.layout import Site, SiteCamera
 from edge.site.people import random_look
 from edge.site.places import paint_place
@@ -87,7 +87,7 @@ def sightings(site: Site, paths: Paths) -> NDArray[np.bool_]:
     seen = np.zeros((len(site.cameras), *paths.present.shape), bool)
     flat = paths.xy_m.reshape(-1, 2)
     for number, one in enumerate(site.cameras):
-        camera = one.camera
+        camera = shrunk(one.camera, 2)
         width, height = camera.size_px
         blockers = paint_place(nearby(site.place, camera), camera, one.light).blockers_m
         count = np.zeros(len(flat), np.int64)

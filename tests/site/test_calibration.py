@@ -41,7 +41,9 @@ def test_travel_times_of_handover_are_those_of_its_gaps_and_the_steps_beside(fol
     assert all(row["overlap"] == 0 for row in table["pairs"])
     for gap in site.routes.gaps:
         row = pairs[gap.start.split(".")[0], gap.end.split(".")[0]]
-        beside = row["median_s"] - gap.median_s  # from out of sight to the portal, and from the portal into sight
+        beside = (
+            row["median_s"] - gap.median_s
+        )  # from out of sight to the portal, and from the portal into sight
         assert 1.0 < beside < 8.0
         assert row["low_s"] <= row["median_s"] <= row["high_s"]
         assert row["count"] >= 3

@@ -47,7 +47,9 @@ def test_feet_stand_where_the_paths_say(demo: tuple[Site, Paths]) -> None:
         for frame in range(0, 300, 30):
             shot = film.shot(frame)
             clear = whole_share(shot) > 0.95
-            for person, (left, _, right, bottom) in zip(shot.ids[clear], shot.seen.boxes_px[clear], strict=True):
+            for person, (left, _, right, bottom) in zip(
+                shot.ids[clear], shot.seen.boxes_px[clear], strict=True
+            ):
                 foot = one.camera.image_to_floor @ [(left + right) / 2 - 0.5, bottom - 0.5, 1.0]
                 off.append(np.hypot(*(foot[:2] / foot[2] - paths.xy_m[frame, person - 1])))
     assert len(off) > 60

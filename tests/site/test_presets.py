@@ -44,7 +44,9 @@ def test_another_seed_is_other_people_in_the_same_place() -> None:
 def test_an_unknown_preset_lists_the_presets() -> None:
     with pytest.raises(ConfigError) as error:
         build_site("moon")
-    assert "no preset is called 'moon'; there are: demo, twins, night, crowd, handover, large" in str(error.value)
+    assert "no preset is called 'moon'; there are: demo, twins, night, crowd, handover, large" in str(
+        error.value
+    )
 
 
 def test_a_negative_seed_and_an_empty_duration_are_refused() -> None:

@@ -53,14 +53,25 @@ def test_two_renders_are_the_same_bytes_however_many_processes(folder: Path, tmp
 
 
 def test_the_folder_holds_what_it_should_and_nothing_else(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == ["calib", "cams.yaml", "crops", "site.json", "truth", "video"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "calib",
+        "cams.yaml",
+        "crops",
+        "site.json",
+        "truth",
+        "video",
+    ]
     names = ["entrance", "hall", "till", "yard"]
     assert sorted(path.name for path in (folder / "video").iterdir()) == [f"{name}.mp4" for name in names]
     assert sorted(path.name for path in (folder / "calib").iterdir()) == sorted(
         [*(f"{name}.yaml" for name in names), "topology.yaml"]
     )
     truth = {f"{name}.txt" for name in names}
-    assert {path.name for path in (folder / "truth").iterdir()} == truth | {"hidden", "keypoints.jsonl", "paths.jsonl"}
+    assert {path.name for path in (folder / "truth").iterdir()} == truth | {
+        "hidden",
+        "keypoints.jsonl",
+        "paths.jsonl",
+    }
     assert {path.name for path in (folder / "truth" / "hidden").iterdir()} == truth
 
 
@@ -71,8 +82,8 @@ def test_simultaneous_frames_of_all_cameras_have_one_wall_time(folder: Path) -> 
     times = []
     for camera in cameras.cameras:
         assert camera.calibration is not None
-        with CameraReader(camera, clock, clock.now_ns()) as reader:
-            times.append([frame.captured_at_ns for frame in reader])
+        reader = CameraReader(camera, clock, clock.now_ns())
+        times.append([frame.captured_at_ns for frame in reader.frames()])
     assert {len(row) for row in times} == {FRAMES}
     assert (np.ptp(np.array(times), axis=0) == 0).all()
     assert np.diff(times[0]).tolist() == [100_000_000] * (FRAMES - 1)
@@ -98,7 +109,9 @@ def test_the_truth_is_readable_and_ids_are_the_same_in_all_files(folder: Path) -
         assert (truth.confidences == 1).all()
         assert (hidden.confidences == 0).all()
         boxes += len(truth)
-        for frame, person, (left, top, width, height) in zip(truth.frames, truth.ids, truth.boxes_ltwh_px, strict=True):
+        for frame, person, (left, top, width, height) in zip(
+            truth.frames, truth.ids, truth.boxes_ltwh_px, strict=True
+        ):
             assert (int(person), int(frame) - 1) in positions
             points = np.array(keypoints[file.stem, int(frame)][int(person)])
             inside = points[points[:, 2] > 0]
@@ -184,7 +197,9 @@ def test_a_full_disk_removes_what_was_written_and_says_how_much_is_needed(
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_failed_render_leaves_an_earlier_site_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_render_leaves_an_earlier_site_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     render_site("demo", tmp_path, duration_s=0.2, workers=1)
     before = digest(tmp_path)
 
@@ -220,7 +235,10 @@ def test_mistakes_in_the_arguments_touch_no_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_large_site_is_truth_and_calibration_without_pixels(tmp_path: Path) -> None:
+def test_the_large_site_is_truth_and_calibration_without_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.site.calibration._SURVEY_S", 20.0)
     site = render_site("large", tmp_path, duration_s=0.3, workers=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calib", "site.json", "truth"]
     assert len(list((tmp_path / "truth").glob("*.txt"))) == 32
