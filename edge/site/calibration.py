@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from edge.site.film import nearby
+from edge.site.film import nearby, shrunk
 from edge.site.layout import Site, SiteCamera
 from edge.site.people import random_look
 from edge.site.places import paint_place
@@ -32,9 +32,9 @@ __all__ = ["camera_calibration", "sightings", "topology", "write_calibration"]
 
 FORMAT = 1
 _SURVEY_STREAM = 0x70_90
-_SURVEY_PEOPLE = 24
-_SURVEY_S = 900.0
-_SURVEY_HZ = 5.0
+_SURVEY_PEOPLE = 20
+_SURVEY_S = 600.0
+_SURVEY_HZ = 4.0
 _BLINK_S = 1.5  # hidden for less: the same visit
 _COUNT_LEAST = 3
 _MATURE_M = (0.3, 0.9, 1.5)  # heights at which a person is looked for
@@ -87,7 +87,7 @@ def sightings(site: Site, paths: Paths) -> NDArray[np.bool_]:
     seen = np.zeros((len(site.cameras), *paths.present.shape), bool)
     flat = paths.xy_m.reshape(-1, 2)
     for number, one in enumerate(site.cameras):
-        camera = one.camera
+        camera = shrunk(one.camera, 2)
         width, height = camera.size_px
         blockers = paint_place(nearby(site.place, camera), camera, one.light).blockers_m
         count = np.zeros(len(flat), np.int64)

@@ -14,7 +14,7 @@ from edge.site.camera import Camera
 from edge.site.layout import Site, SiteCamera
 from edge.site.paint import Actor, Canvas, Seen, paint_people
 from edge.site.people import Look
-from edge.site.places import Place, paint_place
+from edge.site.places import Place, Solid, paint_place
 from edge.site.sensor import develop
 from edge.site.skeleton import Stance, articulate, blend, place_joints, stand, walk
 from edge.site.walks import Paths
@@ -120,12 +120,26 @@ def shrunk(camera: Camera, factor: int) -> Camera:
 
 
 def nearby(place: Place, camera: Camera) -> Place:
-    """A place without what is too far from a camera to be seen."""
+    """A place without what a camera cannot see: too far away, behind it, or beside its picture."""
+    return Place(place.floor, place.sky_bgr, tuple(one for one in place.solids if _in_view(one, camera)))
+
+
+def _in_view(one: Solid, camera: Camera) -> bool:
+    outline = np.array(one.outline_m)
     x, y, _ = camera.position_m
-    solids = tuple(
-        one for one in place.solids if min(math.hypot(cx - x, cy - y) for cx, cy in one.outline_m) < _FAR_M
+    if np.hypot(outline[:, 0] - x, outline[:, 1] - y).min() > _FAR_M:
+        return False
+    corners = np.vstack(
+        [np.column_stack([outline, np.full(len(outline), z)]) for z in (one.low_m, one.high_m)]
     )
-    return Place(place.floor, place.sky_bgr, solids)
+    pixels, depths = camera.project(corners)
+    if depths.max() < 0.1:
+        return False
+    if depths.min() < 0.1:
+        return True
+    width, height = camera.size_px
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    return bool(high[0] >= 0 and high[1] >= 0 and low[0] < width and low[1] < height)
 
 
 def _enlarged(seen: Seen, camera: Camera, actors: list[Actor]) -> Seen:

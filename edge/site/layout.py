@@ -123,24 +123,32 @@ def _check_routes(site: Site) -> None:
     if not routes.gaps or not any(routes.zones):
         raise _wrong(site, "people need a portal to come in by and a goal to go to; add them to the routes")
     blocks = [solid for solid in site.place.solids if solid.solid and solid.low_m < 1.9]
-    for one, other in routes.ways:
-        start, end = np.array(routes.points_m[one]), np.array(routes.points_m[other])
-        steps = max(2, int(np.linalg.norm(end - start) / 0.2))
-        for share in np.linspace(0.0, 1.0, steps):
-            x, y = (float(v) for v in start + share * (end - start))
-            for solid in blocks:
-                if _inside((x, y), solid, _BODY_M):
-                    raise _wrong(
-                        site,
-                        f"the way from '{one}' to '{other}' goes through something at ({x:.1f}, {y:.1f}) m; "
-                        "lead it around",
-                    )
+    _check_ways(site, [solid for solid in site.place.solids if solid.solid and solid.low_m < 1.9])
     for name in sorted({gap.end for gap in routes.gaps}):
         reach = routes.within_reach(name)
         if not any(gap.start in reach for gap in routes.gaps) or not any(
             goal in reach for zone in routes.zones for goal in zone
         ):
             raise _wrong(site, f"who comes in at '{name}' reaches no goal, or cannot leave; add a way")
+
+
+def _check_ways(site: Site, blocks: list[Solid]) -> None:
+    middles = np.array([solid.middle_m for solid in blocks]).reshape(-1, 2)
+    sizes = np.array([math.dist(solid.middle_m, solid.outline_m[0]) for solid in blocks])
+    points = site.routes.points_m
+    for one, other in site.routes.ways:
+        start, end = np.array(points[one]), np.array(points[other])
+        long = float(np.linalg.norm(end - start))
+        away = np.linalg.norm(middles - (start + end) / 2, axis=1)
+        near = np.flatnonzero(away < long / 2 + 1.5 * sizes + _BODY_M)
+        for share in np.linspace(0.0, 1.0, max(2, int(long / 0.2))) if len(near) else ():
+            x, y = (float(v) for v in start + share * (end - start))
+            if any(_inside((x, y), blocks[number], _BODY_M) for number in near.tolist()):
+                raise _wrong(
+                    site,
+                    f"the way from '{one}' to '{other}' goes through something at ({x:.1f}, {y:.1f}) m; "
+                    "lead it around",
+                )
 
 
 def _inside(point: Point, solid: Solid, margin_m: float) -> bool:

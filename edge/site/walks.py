@@ -23,6 +23,7 @@ __all__ = ["Gap", "Paths", "Routes", "simulate"]
 
 Reals = NDArray[np.float64]
 Point = tuple[float, float]
+_Links = Mapping[str, Sequence[tuple[str, float]]]
 
 _ARRIVED_M = 0.45
 _KEEP_M = 0.75  # people who walk keep so far from each other's middle
@@ -66,24 +67,7 @@ class Routes:
 
     def shortest(self, start: str, end: str) -> list[str]:
         """Waypoints from ``start`` (not included) to ``end``; empty where there is no way, or none is needed."""
-        links = self.links()
-        best = {start: 0.0}
-        before: dict[str, str] = {}
-        heap = [(0.0, start)]
-        while heap:
-            length, here = heapq.heappop(heap)
-            if here == end:
-                break
-            for there, step in links.get(here, ()):
-                if length + step < best.get(there, math.inf):
-                    best[there] = length + step
-                    before[there] = here
-                    heapq.heappush(heap, (length + step, there))
-        route: list[str] = []
-        while end in before and end != start:
-            route.append(end)
-            end = before[end]
-        return route[::-1]
+        return _search(self.links(), start, end)
 
     def links(self) -> dict[str, list[tuple[str, float]]]:
         """Waypoint -> its neighbours and how far they are."""
@@ -96,14 +80,37 @@ class Routes:
 
     def within_reach(self, start: str) -> set[str]:
         """All waypoints that can be walked to."""
-        links = self.links()
-        found, waiting = {start}, [start]
-        while waiting:
-            for there, _ in links[waiting.pop()]:
-                if there not in found:
-                    found.add(there)
-                    waiting.append(there)
-        return found
+        return _spread(self.links(), start)
+
+
+def _search(links: _Links, start: str, end: str) -> list[str]:
+    best = {start: 0.0}
+    before: dict[str, str] = {}
+    heap = [(0.0, start)]
+    while heap:
+        length, here = heapq.heappop(heap)
+        if here == end:
+            break
+        for there, step in links.get(here, ()):
+            if length + step < best.get(there, math.inf):
+                best[there] = length + step
+                before[there] = here
+                heapq.heappush(heap, (length + step, there))
+    route: list[str] = []
+    while end in before and end != start:
+        route.append(end)
+        end = before[end]
+    return route[::-1]
+
+
+def _spread(links: _Links, start: str) -> set[str]:
+    found, waiting = {start}, [start]
+    while waiting:
+        for there, _ in links[waiting.pop()]:
+            if there not in found:
+                found.add(there)
+                waiting.append(there)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +136,28 @@ class Paths:
     def frames(self) -> int:
         """How many frames there are."""
         return len(self.present)
+
+
+class _Network:
+    """Routes that remember what has been asked of them."""
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+        self._links = routes.links()
+        self._reach: dict[str, set[str]] = {}
+        self._shortest: dict[tuple[str, str], list[str]] = {}
+
+    def within_reach(self, start: str) -> set[str]:
+        """As of the routes."""
+        if start not in self._reach:
+            self._reach[start] = _spread(self._links, start)
+        return self._reach[start]
+
+    def shortest(self, start: str, end: str) -> list[str]:
+        """As of the routes."""
+        if (start, end) not in self._shortest:
+            self._shortest[start, end] = _search(self._links, start, end)
+        return self._shortest[start, end]
 
 
 @dataclass(slots=True)
@@ -157,6 +186,7 @@ def simulate(
         rng: for who goes where, and when.
     """
     count, frames = len(looks), round(duration_s * rate_hz)
+    network = _Network(routes)
     walkers = [_begin(routes, number, count, duration_s, rng) for number in range(count)]
     xy = np.array([_spot(routes, one) for one in walkers]).reshape(-1, 2)
     speed, phase = np.zeros(count), rng.uniform(0, 2 * math.pi, count)
@@ -175,7 +205,7 @@ def simulate(
     for frame in range(frames):
         aims = np.zeros((count, 2))
         for number, one in enumerate(walkers):
-            aims[number] = _advance(routes, one, xy[number], step_s, rng)
+            aims[number] = _advance(network, one, xy[number], step_s, rng)
             if one.gone_s > 0:
                 present[number] = False
             elif not present[number]:  # back again
@@ -222,7 +252,7 @@ def _spot(routes: Routes, walker: _Walker) -> Point:
 
 
 def _advance(
-    routes: Routes, walker: _Walker, here: Reals, step_s: float, rng: np.random.Generator
+    network: _Network, walker: _Walker, here: Reals, step_s: float, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Follow the plan for one step and return the velocity that is wanted."""
     if walker.gone_s > 0:
@@ -233,7 +263,7 @@ def _advance(
         return 0.0, 0.0
     walker.gaze = None
     if not walker.steps:
-        _plan(routes, walker, rng)
+        _plan(network, walker, rng)
     kind, node, value = walker.steps[0]
     if kind == "wait":
         walker.steps.popleft()
@@ -243,7 +273,7 @@ def _advance(
         walker.steps.popleft()
         walker.node, walker.gone_s = node, value
         return 0.0, 0.0
-    x, y = routes.points_m[node]
+    x, y = network.routes.points_m[node]
     dx, dy = x + walker.offset_m[0] - here[0], y + walker.offset_m[1] - here[1]
     away = math.hypot(dx, dy)
     if away < _ARRIVED_M:
@@ -253,22 +283,24 @@ def _advance(
     return dx * pace, dy * pace
 
 
-def _plan(routes: Routes, walker: _Walker, rng: np.random.Generator) -> None:
+def _plan(network: _Network, walker: _Walker, rng: np.random.Generator) -> None:
     """A visit: some goals of different zones, a wait at most of them, and a portal to leave by."""
-    reach = routes.within_reach(walker.node)
-    zones = [[goal for goal in zone if goal in reach and goal != walker.node] for zone in routes.zones]
+    reach = network.within_reach(walker.node)
+    zones = [
+        [goal for goal in zone if goal in reach and goal != walker.node] for zone in network.routes.zones
+    ]
     zones = [zone for zone in zones if zone]
     order = rng.permutation(len(zones))[: int(rng.integers(1, 4))]
     here = walker.node
     for number in order:
         goal = zones[number][int(rng.integers(len(zones[number])))]
-        walker.steps.extend(("go", node, 0.0) for node in routes.shortest(here, goal))
+        walker.steps.extend(("go", node, 0.0) for node in network.shortest(here, goal))
         if rng.random() < 0.55:
             walker.steps.append(("wait", goal, float(rng.uniform(1.0, 5.0))))
         here = goal
-    ways = [gap for gap in routes.gaps if gap.start in reach]
+    ways = [gap for gap in network.routes.gaps if gap.start in reach]
     gap = ways[int(rng.integers(len(ways)))]
-    walker.steps.extend(("go", node, 0.0) for node in routes.shortest(here, gap.start))
+    walker.steps.extend(("go", node, 0.0) for node in network.shortest(here, gap.start))
     walker.steps.append(("leave", gap.end, max(1.0, float(rng.normal(gap.median_s, gap.spread_s)))))
 
 
