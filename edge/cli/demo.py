@@ -91,6 +91,8 @@ def _print_result(result: Result, out: Path, site: Path) -> None:
 
 def _rows(scores: Mapping[str, object]) -> list[Sequence[str]]:
     """A row per camera, one for all of them, and one for each ingredient that was left out."""
+    from edge.stages.sink.evaluation import INGREDIENTS
+
     rows: list[Sequence[str]] = [("camera", "IDF1", "HOTA", "IDF1 across", "HOTA across", "identities")]
     cameras = scores.get("cameras")
     for name, one in cameras.items() if isinstance(cameras, Mapping) else ():
@@ -98,11 +100,9 @@ def _rows(scores: Mapping[str, object]) -> list[Sequence[str]]:
     rows.append(("all cameras", *_cells(scores, f"{scores['result_ids']} of {scores['truth_ids']} people")))
     without = scores.get("without")
     for name, less in without.items() if isinstance(without, Mapping) else ():
-        rows.append((INGREDIENTS.get(str(name), f"without {name}"), *_cells(less, less.get("result_ids"))))
+        title = INGREDIENTS.get(str(name), f"without {name}")
+        rows.append((f"  {title}", *_cells(less, less.get("result_ids"))))
     return rows
-
-
-INGREDIENTS = {"nfc": "  without NFC", "camera_mean": "  without camera means", "gates": "  without gates"}
 
 
 def _cells(scores: Mapping[str, object], identities: object) -> tuple[str, ...]:

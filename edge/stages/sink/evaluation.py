@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from edge.stages.sink.page import table, tile
 
-__all__ = ["evaluation_section"]
+__all__ = ["INGREDIENTS", "evaluation_section"]
 
 _SCORES = ("idf1", "hota", "mota", "id_switches", "precision", "recall")
 _HEADS = ("IDF1", "HOTA", "MOTA", "switches", "precision", "recall")
 _ACROSS = ("cross_camera_idf1", "cross_camera_hota")
-_INGREDIENTS = {
+INGREDIENTS = {
     "nfc": "without NFC",
     "camera_mean": "without camera means",
     "gates": "without gates",
 }
+"""What a run is called that left out an ingredient, by its name in the evaluation."""
 
 
 def evaluation_section(scores: Mapping[str, object] | None) -> list[str]:
@@ -62,7 +63,7 @@ def _contributions(scores: Mapping[str, object], without: Mapping[object, object
     rows = [["as it was run", *(_text(scores[key]) for key in keys), _text(scores.get("result_ids"))]]
     for name, less in without.items():
         if isinstance(less, Mapping):
-            title = _INGREDIENTS.get(str(name), f"without {name}")
+            title = INGREDIENTS.get(str(name), f"without {name}")
             rows.append([title, *(_text(less.get(key)) for key in keys), _text(less.get("result_ids"))])
     return [table(["the same tracklets", *(heads[key] for key in keys), "identities"], rows)]
 
