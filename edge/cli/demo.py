@@ -39,10 +39,12 @@ def run_demo(
     Raises:
         EdgeError: the site cannot be rendered, or the run cannot start.
     """
+    import time
     from dataclasses import replace
 
     from edge.site.cache import cached_site
 
+    begun_s = time.monotonic()
     with progress_bars() as progress_of:
         site = cached_site(
             preset or PRESET,
@@ -66,7 +68,7 @@ def run_demo(
     if options.json:
         print(result.summary.to_json(), end="")
     elif not options.quiet:
-        _print_result(result, out, site)
+        _print_result(result, out, site, time.monotonic() - begun_s)
     return result.exit_code
 
 
@@ -75,13 +77,13 @@ def _say(line: str, quiet: bool) -> None:
         print(line, file=sys.stderr)
 
 
-def _print_result(result: Result, out: Path, site: Path) -> None:
+def _print_result(result: Result, out: Path, site: Path, took_s: float) -> None:
     """Print the scores, and where everything lies."""
     summary = result.summary
     frames = sum(row.frames for row in summary.cameras.values())
     print(
         f"{summary.identities} identities in {len(summary.cameras)} cameras: {frames:,} frames in "
-        f"{summary.wall_s:.1f} s"
+        f"{summary.wall_s:.1f} s, all in all {took_s:.1f} s"
     )
     if summary.evaluation is not None:
         print()
