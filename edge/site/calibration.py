@@ -85,7 +85,7 @@ def camera_calibration(one: SiteCamera) -> dict[str, object]:
 
 
 def sightings(site: Site, paths: Paths) -> NDArray[np.bool_]:
-    """Bool (cameras, frames, people): whether at least half of a person shows, by three points of the body."""
+    """Whether two of three points of a body show: bool (cameras, frames, people)."""
     seen = np.zeros((len(site.cameras), *paths.present.shape), bool)
     flat = paths.xy_m.reshape(-1, 2)
     for number, one in enumerate(site.cameras):

@@ -182,10 +182,11 @@ def _run_jobs(jobs: Sequence[_Job], workers: int | None, progress: Progress | No
                 if progress:
                     progress(sum(counts[:]), frames * len(jobs))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             with counts.get_lock():
                 counts[:] = [-1] * len(jobs)  # tells the cameras that are still at it to stop
-            raise
+            for future in futures:
+                future.cancel()
+            raise  # the pool waits for them, so nobody writes into the folder any more
         return sum(future.result() for future in futures)
 
 
@@ -242,6 +243,8 @@ def _render_camera(job: _Job, show: Callable[[int], bool]) -> int:
     """
     site, paths = walk_site(job.preset, job.seed, job.duration_s)
     name = site.cameras[job.number].name
+    if not show(0):
+        return 0
     film = Film(site, job.number, paths, seed=job.seed, pixels=job.pixels)
     done = 0
     try:
