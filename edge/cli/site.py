@@ -71,8 +71,8 @@ def render(
         return 0
     made = site.manifest
     print(
-        f"{out}: {len(made.cameras)} cameras, {made.people} people, {made.duration_s:g} s, {site.boxes} boxes, "
-        f"{site.size_bytes / 1e6:.1f} MB in {site.wall_s:.1f} s"
+        f"{out}: {len(made.cameras)} cameras, {made.people} people, {made.duration_s:g} s, "
+        f"{site.boxes} boxes, {site.size_bytes / 1e6:.1f} MB in {site.wall_s:.1f} s"
     )
     if made.pixels:
         print(f"edge-run --cameras {site.cameras_file}")

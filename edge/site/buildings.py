@@ -82,7 +82,7 @@ def shop_place() -> Place:
         cylinder((25.4, 7.4), 0.2, 0.3, (210, 230, 235), low_m=4.2, sides=8, solid=False),
     ]
     floor = Floor("slabs", (148, 156, 160), tile_m=2.4, contrast=0.55)
-    return Place(floor, solids=tuple([*hall, *furniture, *yard]))
+    return Place(floor, solids=(*hall, *furniture, *yard))
 
 
 def shop_routes() -> Routes:

@@ -6,15 +6,17 @@
     pairs:
       - {from: hall, to: yard, median_s: 6.1, spread_s: 0.8, low_s: 4.9, high_s: 8.0, count: 41, overlap: 0.0}
 
-Counted are people who are seen by ``from`` and next by ``to``, which may be the same camera. A travel time reaches from
-the last moment there to the first moment here. ``spread_s`` is half the distance between its 16th and 84th
-percentile, ``low_s`` and ``high_s`` are the 2nd and 98th. ``overlap`` is the share of those whom ``to`` saw before
-``from`` had lost them; they have no travel time, and where there is nobody else, the times are 0. A pair
-that is not in the list was never seen.
+Counted are people who are seen by ``from`` and next by ``to``, which may be the same camera. A travel
+time reaches from the last moment there to the first moment here. ``spread_s`` is half the distance between
+its 16th and 84th percentile, ``low_s`` and ``high_s`` are the 2nd and 98th. ``overlap`` is the share of those
+whom ``to`` saw before ``from`` had lost them; they have no travel time, and where there is nobody else, the
+times are 0.
+A pair that is not in the list was never seen.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from pathlib import Path
 
@@ -83,7 +85,7 @@ def camera_calibration(one: SiteCamera) -> dict[str, object]:
 
 
 def sightings(site: Site, paths: Paths) -> NDArray[np.bool_]:
-    """bool (cameras, frames, people): whether at least half of a person shows, by three points of the body."""
+    """Whether two of three points of a body show: bool (cameras, frames, people)."""
     seen = np.zeros((len(site.cameras), *paths.present.shape), bool)
     flat = paths.xy_m.reshape(-1, 2)
     for number, one in enumerate(site.cameras):
@@ -117,7 +119,7 @@ def topology(seen: NDArray[np.bool_], names: list[str], rate_hz: float) -> list[
             for camera in range(seen.shape[0])
             for start, end in _visits(seen[camera, :, person], round(_BLINK_S * rate_hz))
         )
-        for (_, left, one), (came, _, other) in zip(visits, visits[1:], strict=False):
+        for (_, left, one), (came, _, other) in itertools.pairwise(visits):
             times[one, other].append((came - left) / rate_hz)
     rows: list[dict[str, object]] = []
     for (one, other), found in sorted(times.items()):

@@ -1,8 +1,8 @@
 """Cuts people out of the pictures, into folders in Market-1501's layout.
 
-Half of the people are for training (``bounding_box_train``), the others for testing: one crop per camera goes
-to ``query``, the rest to ``bounding_box_test``. A crop is called ``0002_c1s1_000451_03.jpg``: global id, camera from 1,
-sequence, frame from 1, number of the box in its frame from 1.
+Half of the people are for training (``bounding_box_train``), the others for testing: one crop per camera
+goes to ``query``, the rest to ``bounding_box_test``. A crop is called ``0002_c1s1_000451_03.jpg``: global id,
+camera from 1, sequence, frame from 1, number of the box in its frame from 1.
 """
 
 from __future__ import annotations

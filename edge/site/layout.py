@@ -122,7 +122,6 @@ def _check_routes(site: Site) -> None:
             )
     if not routes.gaps or not any(routes.zones):
         raise _wrong(site, "people need a portal to come in by and a goal to go to; add them to the routes")
-    blocks = [solid for solid in site.place.solids if solid.solid and solid.low_m < 1.9]
     _check_ways(site, [solid for solid in site.place.solids if solid.solid and solid.low_m < 1.9])
     for name in sorted({gap.end for gap in routes.gaps}):
         reach = routes.within_reach(name)

@@ -22,10 +22,10 @@ RATE_HZ = 10.0
 _LOOK_STREAM = 0x51_7E
 
 _SENSORS = (
-    Sensor((1.02, 1.0, 0.98), gamma=1.0, blur_px=0.45, noise=2.5, coarse_noise=0.8),
-    Sensor((0.86, 0.98, 1.10), gamma=1.12, blur_px=0.6, noise=3.5, coarse_noise=1.0, vignette=0.22),
-    Sensor((1.16, 1.04, 0.90), gamma=0.92, blur_px=0.5, noise=3.0, coarse_noise=1.2, saturation=0.85),
-    Sensor((1.10, 1.12, 1.08), gamma=1.05, blur_px=0.4, noise=2.0, coarse_noise=0.8),
+    Sensor((1.02, 1.0, 0.98), gamma=1.0, blur_px=0.45, noise=2.5),
+    Sensor((0.86, 0.98, 1.10), gamma=1.12, blur_px=0.6, noise=3.5, vignette=0.22),
+    Sensor((1.16, 1.04, 0.90), gamma=0.92, blur_px=0.5, noise=3.0, saturation=0.85),
+    Sensor((1.10, 1.12, 1.08), gamma=1.05, blur_px=0.4, noise=2.0),
 )
 _INDOORS = Light((0.25, 0.15, 0.956), direct=0.36, ambient=0.70, shadow=0.26, softness_px=5.0)
 _OUTDOORS = Light((-0.52, -0.43, 0.74), direct=0.62, ambient=0.55, shadow=0.5, softness_px=1.6)
@@ -102,8 +102,7 @@ def _at_night(sensor: Sensor) -> Sensor:
         gamma=sensor.gamma,
         black=12.0,
         blur_px=sensor.blur_px + 0.25,
-        noise=2.2 * sensor.noise,
-        coarse_noise=1.6 * sensor.coarse_noise,
+        noise=1.6 * sensor.noise,
         vignette=0.5,
         infrared=True,
     )

@@ -40,9 +40,9 @@ _PARTIAL = ".partial"
 _PATH_STREAM = 0x9A_7B
 _WORKERS_MAX = 8
 _POLL_S = 0.2
-# Measured on the presets: a noisy picture takes most; crops and the truth come on top.
-_TYPICAL_BYTES_PER_PIXEL = 0.05
-_TRUTH_BYTES = 1500
+# Measured on the presets by day; a noisier video says itself, once some of it is written, that it takes more.
+_VIDEO_BYTES_PER_PIXEL = 0.02
+_OTHER_BYTES = 4000  # truth and crops of one frame
 _ENTRIES = ("video", "truth", "calib", "crops", "cams.yaml")
 
 
@@ -143,7 +143,7 @@ def _make_room(out: Path) -> Path:
         found = sorted(path.name for path in out.iterdir() if path.name != _PARTIAL)
         if found and MANIFEST not in found and not set(found) <= set(_ENTRIES):
             raise OutputError(
-                f"'{out}' holds other files ('{found[0]}') and no site; give an empty or a new folder with --out"
+                f"'{out}' holds other files ('{found[0]}') and no site; give a new or an empty folder"
             )
         partial = out / _PARTIAL
         shutil.rmtree(partial, ignore_errors=True)
@@ -155,7 +155,7 @@ def _make_room(out: Path) -> Path:
 
 def _cannot_write(out: Path, error: OSError) -> OutputError:
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return OutputError(f"cannot write '{out}': {reason}; choose another folder with --out")
+    return OutputError(f"cannot write '{out}': {reason}; give another folder")
 
 
 def _run_jobs(jobs: Sequence[_Job], workers: int | None, progress: Progress | None, frames: int) -> int:
@@ -182,10 +182,11 @@ def _run_jobs(jobs: Sequence[_Job], workers: int | None, progress: Progress | No
                 if progress:
                     progress(sum(counts[:]), frames * len(jobs))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             with counts.get_lock():
                 counts[:] = [-1] * len(jobs)  # tells the cameras that are still at it to stop
-            raise
+            for future in futures:
+                future.cancel()
+            raise  # the pool waits for them, so nobody writes into the folder any more
         return sum(future.result() for future in futures)
 
 
@@ -242,6 +243,8 @@ def _render_camera(job: _Job, show: Callable[[int], bool]) -> int:
     """
     site, paths = walk_site(job.preset, job.seed, job.duration_s)
     name = site.cameras[job.number].name
+    if not show(0):
+        return 0
     film = Film(site, job.number, paths, seed=job.seed, pixels=job.pixels)
     done = 0
     try:
@@ -275,16 +278,16 @@ def _broken_off(job: _Job, site: Site, name: str, done: int, frames: int, error:
     out = job.folder.parent
     if error.errno != errno.ENOSPC:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        return OutputError(
-            f"camera '{name}': cannot write '{out}': {reason}; choose another folder with --out"
-        )
+        return OutputError(f"camera '{name}': cannot write '{out}': {reason}; give another folder")
     width, height = site.cameras[job.number].camera.size_px
-    typical = (_TYPICAL_BYTES_PER_PIXEL * width * height if job.pixels else 0) + _TRUTH_BYTES
-    need = typical * frames * len(site.cameras)
+    video = job.folder / "video" / f"{name}.mp4"
+    written = video.stat().st_size / max(done, 1) if video.exists() else 0.0
+    typical = _VIDEO_BYTES_PER_PIXEL * width * height if job.pixels else 0.0
+    need = (max(written, typical) + _OTHER_BYTES) * frames * len(site.cameras)
     free = shutil.disk_usage(out).free + sum(p.stat().st_size for p in job.folder.rglob("*") if p.is_file())
     return OutputError(
         f"no space left for camera '{name}' in '{out}' after {done} of {frames} frames: the site needs about "
-        f"{need / 1e6:.0f} MB and {free / 1e6:.0f} MB are there; make room, or choose another folder with --out"
+        f"{need / 1e6:.0f} MB and {free / 1e6:.0f} MB are there; make room, or give another folder"
     )
 
 

@@ -30,8 +30,8 @@ def whole_share(shot: Shot) -> NDArray[np.float32]:
 class TruthWriter:
     """Writes one camera's boxes in MOTChallenge form, and its keypoints.
 
-    Everybody who is to be found goes to ``truth/<camera>.txt``, whoever shows less than a quarter of the body or is
-    under 20 pixels tall to ``truth/hidden/<camera>.txt`` with confidence 0. A line is
+    Everybody who is to be found goes to ``truth/<camera>.txt``, whoever shows less than a quarter of the body
+    or is under 20 pixels tall to ``truth/hidden/<camera>.txt`` with confidence 0. A line is
     ``frame,id,left,top,width,height,confidence,-1,-1,share``, frames from 1.
 
     folder: the site's folder.

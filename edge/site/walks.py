@@ -66,7 +66,7 @@ class Routes:
         return tuple(sorted({gap.start for gap in self.gaps} | {gap.end for gap in self.gaps}))
 
     def shortest(self, start: str, end: str) -> list[str]:
-        """Waypoints from ``start`` (not included) to ``end``; empty where there is no way, or none is needed."""
+        """Waypoints after ``start`` up to ``end``; empty where there is no way, or none is needed."""
         return _search(self.links(), start, end)
 
     def links(self) -> dict[str, list[tuple[str, float]]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import shutil
+import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -195,6 +198,24 @@ def test_a_full_disk_removes_what_was_written_and_says_how_much_is_needed(
     assert "the site needs about 1 MB" in text
     assert "\n" not in text
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 KiB, where this user may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this user cannot mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full_is_left_empty_by_all_processes(tiny_disk: Path) -> None:
+    with pytest.raises(OutputError, match="no space left for camera"):
+        render_site("demo", tiny_disk / "out", duration_s=4.0, workers=2)
+    assert list((tiny_disk / "out").iterdir()) == []
 
 
 def test_a_failed_render_leaves_an_earlier_site_alone(

@@ -42,7 +42,11 @@ def test_two_files_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_an_error_on_the_way_removes_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="lost"), VideoWriter(tmp_path / "a.mp4", (128, 96), 10.0) as writer:
-        writer.add(picture(0))
-        raise ValueError("lost")
+    def lose() -> None:
+        with VideoWriter(tmp_path / "a.mp4", (128, 96), 10.0) as writer:
+            writer.add(picture(0))
+            raise ValueError("lost")
+
+    with pytest.raises(ValueError, match="lost"):
+        lose()
     assert list(tmp_path.iterdir()) == []
