@@ -55,10 +55,10 @@ def main() -> int:
 
 def score_site(preset: str, seed: int, pipeline: str) -> dict[str, dict[str, float]]:
     """Cross-camera scores of one site, full and with each ingredient left out."""
+    from edge.cli.cached_site import cached_site
     from edge.config.pipeline import load_pipeline
     from edge.evaluate.replay_tracks import SWITCHES, Settings, score_replay_tracks, without
     from edge.evaluate.site_score import read_site_truth
-    from edge.site.cache import cached_site
 
     spec = load_pipeline(pipeline)
     folder = cached_site(preset, seed, lambda line: print(line, file=sys.stderr))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.cli.cached_site import cached_site
 from edge.cli.plain_table import print_table
 from edge.cli.progress import progress_bars
 from edge.cli.run import RunOptions, execute
@@ -41,8 +42,6 @@ def run_demo(
     """
     import time
     from dataclasses import replace
-
-    from edge.site.cache import cached_site
 
     begun_s = time.monotonic()
     with progress_bars() as progress_of:

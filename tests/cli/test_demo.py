@@ -11,8 +11,9 @@ from small_videos import write_video
 from tiny_models import BOX, write_pipeline
 from typer.testing import CliRunner, Result
 
-import edge.site.cache
+import edge.site
 from edge.cli.run import app
+from edge.errors import OutputError
 from edge.site.render import Progress
 
 
@@ -47,8 +48,8 @@ class Rendering:
 @pytest.fixture
 def rendering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rendering:
     one = Rendering()
-    monkeypatch.setattr(edge.site.cache, "render_site", one.render_site)
-    monkeypatch.setattr(edge.site.cache, "why_stale", one.why_stale)
+    monkeypatch.setattr(edge.site, "render_site", one.render_site)
+    monkeypatch.setattr(edge.site, "why_stale", one.why_stale)
     monkeypatch.setenv("EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
     write_pipeline(tmp_path)
@@ -103,6 +104,19 @@ def test_without_the_packages_for_scores_it_runs_and_says_so(
     assert result.exit_code == 0, result.stderr
     assert "no scores: tracking scores need the package 'trackeval'; pip install" in result.stderr
     assert "evaluation" not in json.loads((tmp_path / "out" / "summary.json").read_text())
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(
+    rendering: Rendering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def render_site(preset: str, out: Path, *, seed: int, progress: Progress | None) -> None:
+        raise OutputError(f"cannot write '{out}': No space left on device; choose another folder with --out")
+
+    monkeypatch.setattr(edge.site, "render_site", render_site)
+    result = demo(tmp_path)
+    assert result.exit_code == 3
+    assert result.stderr.splitlines()[-1].endswith("with --out; for this folder, the cache, by EDGE_CACHE")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_preset_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge.errors import StartError
-from edge.resources import cache_dir
-from edge.site.manifest import why_stale
-from edge.site.render import Progress, render_site
+from edge.errors import OutputError, StartError
+
+if TYPE_CHECKING:
+    from edge.site.render import Progress
 
 __all__ = ["cached_site"]
 
@@ -31,6 +32,9 @@ def cached_site(
         ConfigError: there is no such preset, or the seed is wrong.
         StartError: there is no place for it, or it cannot be written.
     """
+    from edge.resources import cache_dir
+    from edge.site import render_site, why_stale
+
     cache = cache_dir()
     if cache is None:
         raise StartError("there is no place to keep the rendered site; name a folder in EDGE_CACHE")
@@ -38,5 +42,8 @@ def cached_site(
     stale = why_stale(folder, preset, seed)
     if stale:
         say(f"rendering site '{preset}', seed {seed}: {folder} {stale}")
-        render_site(preset, folder, seed=seed, progress=progress)
+        try:
+            render_site(preset, folder, seed=seed, progress=progress)
+        except OutputError as error:
+            raise OutputError(f"{error}; for this folder, the cache, by EDGE_CACHE") from None
     return folder
