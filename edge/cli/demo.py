@@ -44,6 +44,7 @@ def run_demo(
     from dataclasses import replace
 
     begun_s = time.monotonic()
+    _find_networks(pipeline or PIPELINE)
     with progress_bars() as progress_of:
         site = cached_site(
             preset or PRESET,
@@ -69,6 +70,17 @@ def run_demo(
     elif not options.quiet:
         _print_result(result, out, site, time.monotonic() - begun_s)
     return result.exit_code
+
+
+def _find_networks(pipeline: str) -> None:
+    """Say what is missing before a site is rendered."""
+    from edge.config.catalog import load_card
+    from edge.config.pipeline import load_pipeline
+    from edge.config.weights import find_weights
+
+    spec = load_pipeline(pipeline)
+    for model in (spec.detect.model, spec.embed.model):
+        find_weights(load_card(model))
 
 
 def _say(line: str, quiet: bool) -> None:

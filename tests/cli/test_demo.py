@@ -119,11 +119,21 @@ def test_a_cache_that_cannot_be_written_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_missing_weights_are_told_before_anything_is_rendered(rendering: Rendering, tmp_path: Path) -> None:
+    (tmp_path / "tiny-reid.onnx").unlink()
+    result = demo(tmp_path)
+    assert result.exit_code == 3
+    assert "tiny-reid.onnx" in result.stderr
+    assert rendering.rendered == []
+
+
 def test_a_preset_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
+    write_pipeline(tmp_path)
     result = demo(tmp_path, "--preset", "nowhere")
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "nowhere" in line
     assert "demo" in line
-    assert list(tmp_path.iterdir()) == []
+    assert not {"out", "cache"} & {path.name for path in tmp_path.iterdir()}
