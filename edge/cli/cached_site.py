@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +45,21 @@ def cached_site(
     if stale:
         say(f"rendering site '{preset}', seed {seed}: {folder} {stale}")
         try:
-            render_site(preset, folder, seed=seed, progress=progress)
+            _render_aside(folder, lambda aside: render_site(preset, aside, seed=seed, progress=progress))
         except OutputError as error:
             raise OutputError(f"{error}; for this folder, the cache, by EDGE_CACHE") from None
     return folder
+
+
+def _render_aside(folder: Path, render: Callable[[Path], object]) -> None:
+    """Render into a folder of this process and move it in when complete: another one may be at it too."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
+            render(Path(name) / "site")
+            shutil.rmtree(folder, ignore_errors=True)
+            (Path(name) / "site").replace(folder)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write '{folder}': {error.strerror or error}; choose another place"
+        ) from error
