@@ -263,7 +263,7 @@ def _spread(stops: tuple[float, ...], rings: int) -> Reals:
     return np.array(places)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)  # some 30 kB each
 def figure_of(look: Look, level: int) -> Figure:
     """The surface of a person.
 
@@ -363,9 +363,10 @@ def _add_arms(tailor: _Tailor, look: Look) -> None:
             (-0.08, 0.048, 0.048),
             (0.12, 0.058 * g + more, 0.060 * g + more),
             (0.58, 0.049 * g + more + sleeve, 0.050 * g + more + sleeve),
-            (1.05, 0.041 * g + more, 0.042 * g + more),
+            (1.03, 0.041 * g + more, 0.042 * g + more),
+            (1.08, 0.012, 0.012),
         ]
-        along, around = tailor.tube(upper, profile, sides, _pick(level, 3, 4, 7))
+        along, around = tailor.tube(upper, profile, sides, _pick(level, 3, 5, 7))
         tailor.colour(dress.upper_arm_colours(look, along, around))
         profile = [
             (-0.05, 0.041 * g + more, 0.042 * g + more),
@@ -391,9 +392,10 @@ def _add_legs(tailor: _Tailor, look: Look) -> None:
             (0.04, 0.081 * g, 0.092 * g),
             (0.35, 0.077 * g + more / 2 + short, 0.084 * g + more / 2 + short),
             (0.86, 0.060 * g + more + short, 0.063 * g + more + short),
-            (1.05, 0.053 * g + more, 0.056 * g + more),
+            (1.04, 0.053 * g + more, 0.056 * g + more),
+            (1.10, 0.015, 0.015),  # closed: a bent knee shows it
         ]
-        along, around = tailor.tube(thigh, profile, sides, _pick(level, 3, 4, 8))
+        along, around = tailor.tube(thigh, profile, sides, _pick(level, 3, 5, 8))
         tailor.colour(dress.thigh_colours(look, along, around))
         profile = [
             (-0.07, 0.050 * g + more, 0.052 * g + more),
