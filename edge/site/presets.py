@@ -129,7 +129,7 @@ def _separate(
         for other in (k + 1, k + columns):
             same_row = other != k + 1 or (k + 1) % columns != 0
             if other < len(rooms) and same_row:
-                between.append((k, other, float(rng.uniform(4.0, 16.0)), float(rng.uniform(0.5, 1.2))))
+                between.append((k, other, float(rng.uniform(3.0, 11.0)), float(rng.uniform(0.4, 1.0))))
     cameras = tuple(
         SiteCamera(
             room.name,
