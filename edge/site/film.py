@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.site.backdrop import paint_place
 from edge.site.camera import Camera
+from edge.site.canvas import Canvas
+from edge.site.crowd import Actor
 from edge.site.layout import Site, SiteCamera
-from edge.site.paint import Actor, Canvas, Seen, paint_people
+from edge.site.paint import Seen, paint_people
 from edge.site.people import Look
-from edge.site.places import Place, Solid, paint_place
+from edge.site.places import Place, Solid
 from edge.site.sensor import develop
-from edge.site.skeleton import Stance, articulate, blend, place_joints, stand, walk
+from edge.site.skeleton import articulate, place_joints
+from edge.site.stance import Stance, blend, stand, walk
 from edge.site.walks import Paths
 
 __all__ = ["Film", "Shot", "actor_at"]
@@ -143,7 +147,7 @@ def _in_view(one: Solid, camera: Camera) -> bool:
 
 def _enlarged(seen: Seen, camera: Camera, actors: list[Actor]) -> Seen:
     """What was seen in a small picture, with boxes and keypoints as in the large one."""
-    from edge.site.paint import extents
+    from edge.site.crowd import extents
 
     boxes, inside, points = extents(camera, [actors[i] for i in seen.actors.tolist()])
     flags = seen.keypoints_px[:, :, 2:]

@@ -10,8 +10,8 @@ import numpy as np
 from edge.errors import ConfigError
 from edge.site.buildings import Room, room_routes, rooms_place, shop_place, shop_routes
 from edge.site.camera import aim
+from edge.site.canvas import Light
 from edge.site.layout import Site, SiteCamera, check_site
-from edge.site.paint import Light
 from edge.site.people import Look, alike_look, random_look
 from edge.site.sensor import Sensor
 

@@ -13,13 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.site.backdrop import paint_place
 from edge.site.camera import Camera, aim
-from edge.site.paint import Actor, Canvas, draw_crowd, gather, paint_people
+from edge.site.canvas import Canvas
+from edge.site.crowd import Actor, gather
+from edge.site.paint import draw_crowd, paint_people
 from edge.site.people import Look, person_look
-from edge.site.places import paint_place
 from edge.site.scenery import collage, grained, random_colour, random_light, random_place
 from edge.site.sensor import develop, random_sensor
-from edge.site.skeleton import articulate, place_joints, random_stance, stand, walk
+from edge.site.skeleton import articulate, place_joints
+from edge.site.stance import random_stance, stand, walk
 
 __all__ = ["SceneSample", "random_crop", "random_scene"]
 

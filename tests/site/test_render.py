@@ -22,7 +22,7 @@ from edge.errors import ConfigError, OutputError
 from edge.evaluate.market import parse_name, read_market
 from edge.evaluate.mot import read_mot
 from edge.site import is_current, render_site, why_stale
-from edge.site.render import walk_site
+from edge.site.job import walk_site
 from edge.site.video import VideoWriter
 from edge.stages.capture import CameraReader
 

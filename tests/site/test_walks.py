@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from edge.site.calibration import sightings
+from edge.site.job import walk_site
 from edge.site.people import person_look
 from edge.site.presets import build_site
-from edge.site.render import walk_site
-from edge.site.walks import Gap, Paths, Routes, simulate
+from edge.site.routes import Gap, Routes
+from edge.site.walks import Paths, simulate
 
 LINE = Routes(
     points_m={"a": (0.0, 0.0), "b": (4.0, 0.0), "c": (8.0, 0.0), "d": (4.0, 6.0), "far": (90.0, 0.0)},
