@@ -25,14 +25,6 @@ def stroll(people: int = 5, duration_s: float = 60.0, seed: int = 0) -> Paths:
     return simulate(LINE, looks, duration_s=duration_s, rate_hz=10.0, rng=np.random.default_rng(seed))
 
 
-def test_the_shortest_way_is_found_and_a_missing_one_too() -> None:
-    assert LINE.shortest("a", "d") == ["b", "d"]
-    assert LINE.shortest("a", "a") == []
-    assert LINE.shortest("a", "far") == []
-    assert LINE.within_reach("a") == {"a", "b", "c", "d"}
-    assert LINE.portals == ("a", "c")
-
-
 def test_the_same_seed_walks_the_same_way() -> None:
     one, again, other = stroll(), stroll(), stroll(seed=1)
     assert (one.xy_m == again.xy_m).all()
