@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, OutputError, RunError
 from edge.site.calibration import write_calibration
 from edge.site.job import CameraJob, render_camera, walk_site
 from edge.site.layout import Site
@@ -84,6 +85,7 @@ def render_site(
     Raises:
         ConfigError: the preset, the seed or the duration is wrong.
         OutputError: the folder holds something else, cannot be written, or the disk is full.
+        RunError: a process died.
     """
     begun_s = time.perf_counter()
     site = build_site(preset, seed=seed, duration_s=duration_s)
@@ -151,6 +153,10 @@ def _run_jobs(jobs: Sequence[CameraJob], workers: int | None, progress: Progress
                     future.result()
                 if progress:
                     progress(sum(counts[:]), frames * len(jobs))
+        except BrokenProcessPool:
+            raise RunError(
+                "a process that rendered the site died, perhaps for want of memory; try again with more of it"
+            ) from None
         except BaseException:
             with counts.get_lock():
                 counts[:] = [-1] * len(jobs)  # tells the cameras that are still at it to stop

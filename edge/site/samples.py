@@ -30,6 +30,10 @@ Reals = NDArray[np.float64]
 
 _SCENE_STREAM, _CROP_STREAM = 0x5CE_4E, 0xC4_09
 _PEOPLE_MAX = 15
+_STRANGERS_FROM, _STRANGERS = (
+    1 << 31,
+    300,
+)  # seeds of whoever else is in a crop; few, as a new figure takes time
 _SMALLEST_PX = 18.0
 
 
@@ -116,7 +120,7 @@ def random_crop(
             away = float(rng.uniform(*steps))
             aside = float(rng.uniform(0.22, 0.75)) * (1 if rng.random() < 0.5 else -1)
             spot = behind * away + beside * aside
-            stranger = person_look(int(rng.integers(1 << 30)) + (1 << 31))
+            stranger = person_look(_STRANGERS_FROM + int(rng.integers(_STRANGERS)))
             actors.append(_random_actor(rng, stranger, (float(spot[0]), float(spot[1])), upright=True))
     crowd = gather(camera, actors)
     if crowd is not None:

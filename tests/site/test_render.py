@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from collections import Counter
@@ -18,7 +19,7 @@ import pytest
 
 from edge.clock import FakeClock
 from edge.config.cameras import load_cameras
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, OutputError, RunError
 from edge.evaluate.market import parse_name, read_market
 from edge.evaluate.mot import read_mot
 from edge.site import is_current, render_site, why_stale
@@ -224,6 +225,15 @@ def test_a_disk_that_is_really_full_is_left_empty_by_all_processes(tiny_disk: Pa
     with pytest.raises(OutputError, match="no space left for camera"):
         render_site("demo", tiny_disk / "out", duration_s=4.0, workers=2)
     assert list((tiny_disk / "out").iterdir()) == []
+
+
+def test_a_process_that_dies_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.site.render._begin_worker", os._exit)  # which wants a number: it fails at once
+    with pytest.raises(RunError, match="a process that rendered the site died"):
+        render_site("demo", tmp_path, duration_s=0.2, workers=2)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_render_leaves_an_earlier_site_alone(
