@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge.site.people import Bgr
 from edge.site.places import Floor, Place, Point, Solid, box, cylinder
-from edge.site.walks import Gap, Routes
+from edge.site.routes import Gap, Routes
 
 __all__ = ["Room", "room_routes", "rooms_place", "shop_place", "shop_routes", "wall"]
 

@@ -24,10 +24,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from edge.site.backdrop import paint_place
 from edge.site.film import nearby, shrunk
 from edge.site.layout import Site, SiteCamera
 from edge.site.people import random_look
-from edge.site.places import paint_place
 from edge.site.walks import Paths, simulate
 
 __all__ = ["camera_calibration", "sightings", "topology", "write_calibration"]

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.site.backdrop import paint_place
 from edge.site.camera import Camera
+from edge.site.canvas import Canvas
+from edge.site.crowd import Actor
 from edge.site.layout import Site, SiteCamera
-from edge.site.paint import Actor, Canvas, Seen, paint_people
+from edge.site.paint import Seen, paint_people
 from edge.site.people import Look
-from edge.site.places import Place, Solid, paint_place
+from edge.site.places import Place, Solid
 from edge.site.sensor import develop
-from edge.site.skeleton import Stance, articulate, blend, place_joints, stand, walk
+from edge.site.skeleton import articulate, place_joints
+from edge.site.stance import Stance, blend, stand, walk
 from edge.site.walks import Paths
 
 __all__ = ["Film", "Shot", "actor_at"]
@@ -24,6 +28,7 @@ Reals = NDArray[np.float64]
 
 _NOISE_STREAM = 0xF1_13
 _FAR_M = 45.0  # what stands farther away is left out of a camera's picture of the place
+_AROUND_M = 1.4  # a body and its bag are within this of the point a metre above where it stands
 _COARSE = 4  # without pixels, hidden people are looked for in a picture of a quarter of the size
 
 
@@ -86,14 +91,22 @@ class Film:
         return Shot(number, image, (here[seen.actors] + 1).astype(np.int64), seen)
 
     def _may_see(self, xy_m: Reals) -> NDArray[np.bool_]:
-        """Who is in front of the camera and not too far off its axis."""
-        camera = self._view.camera
-        points = np.column_stack([xy_m, np.full(len(xy_m), 0.9)])
+        """Who is in front of the camera, not too far off its axis, and not wholly behind something.
+
+        In doubt somebody may be seen; it saves posing those who surely are not.
+        """
+        camera, blockers = self._drawn, self._empty.blockers_m
+        points = np.column_stack([xy_m, np.full(len(xy_m), 1.0)])
         pixels, depths = camera.project(points)
         width, height = camera.size_px
-        wide = 1.2 * camera.intrinsics[0, 0] / np.maximum(depths, 0.3)
-        across = (pixels[:, 0] > -wide) & (pixels[:, 0] < width + wide)
-        return np.asarray((depths > 0.3) & across & (pixels[:, 1] < height + 2 * wide) & (depths < _FAR_M))
+        wide = _AROUND_M * camera.intrinsics[0, 0] / np.maximum(depths, 0.3)
+        lows = np.clip(pixels - wide[:, None], 0, (width, height)).astype(np.int64)
+        highs = np.clip(pixels + wide[:, None] + 1, 0, (width, height)).astype(np.int64)
+        may = (depths > 0.3) & (depths < _FAR_M) & (highs > lows).all(axis=1)
+        for row in np.flatnonzero(may).tolist():
+            (left, top), (right, bottom) = lows[row], highs[row]
+            may[row] = blockers[top:bottom, left:right].max() >= depths[row] - _AROUND_M
+        return np.asarray(may)
 
 
 def actor_at(look: Look, paths: Paths, frame: int, person: int) -> Actor:
@@ -143,7 +156,7 @@ def _in_view(one: Solid, camera: Camera) -> bool:
 
 def _enlarged(seen: Seen, camera: Camera, actors: list[Actor]) -> Seen:
     """What was seen in a small picture, with boxes and keypoints as in the large one."""
-    from edge.site.paint import extents
+    from edge.site.crowd import extents
 
     boxes, inside, points = extents(camera, [actors[i] for i in seen.actors.tolist()])
     flags = seen.keypoints_px[:, :, 2:]

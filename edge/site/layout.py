@@ -9,11 +9,11 @@ import numpy as np
 
 from edge.errors import ConfigError
 from edge.site.camera import Camera
-from edge.site.paint import Light
+from edge.site.canvas import Light
 from edge.site.people import Look
 from edge.site.places import Place, Point, Solid
+from edge.site.routes import Routes
 from edge.site.sensor import Sensor
-from edge.site.walks import Routes
 
 __all__ = ["Site", "SiteCamera", "check_site"]
 

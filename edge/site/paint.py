@@ -13,60 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.site.body import Figure, figure_of, pose_figures
 from edge.site.camera import Camera
-from edge.site.people import Look
+from edge.site.canvas import Canvas, Light
+from edge.site.crowd import Actor, Crowd, gather, measure
+from edge.site.shadows import paint_shadows
 
-__all__ = ["Actor", "Canvas", "Crowd", "Light", "Seen", "draw_crowd", "extents", "gather", "paint_people"]
+__all__ = ["Seen", "draw_crowd", "paint_people"]
 
-Reals = NDArray[np.float64]
-
-_NEAREST_M = 0.5  # a body is more than half a metre across: nearer, it is around the camera
-_CLEAR = 255
-_LEVELS_FROM_PX = (46, 150)  # more detail from so many pixels of height on
 _SMALL_PX = 64  # drawn four times as large, others twice
-_PELVIS = 18
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Actor:
-    """Somebody to be drawn.
-
-    look: who it is.
-    joints_m: float64 (28, 3)  where the joints are in the world; the first 18 are the keypoints.
-    """
-
-    look: Look
-    joints_m: Reals
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """One lamp far away, and light from everywhere.
-
-    towards: unit vector to the lamp; its last number is positive.
-    direct, ambient: brightness of either; their sum is about 1.
-    shadow: how dark a cast shadow is, 0 (none) to 1 (black).
-    softness_px: blur of shadows.
-    """
-
-    towards: tuple[float, float, float] = (0.35, 0.25, 0.9)
-    direct: float = 0.5
-    ambient: float = 0.6
-    shadow: float = 0.35
-    softness_px: float = 2.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Canvas:
-    """A picture that is being drawn.
-
-    image_bgr_hwc: uint8 (h, w, 3)  changed in place
-    blockers_m: float32 (h, w)      depth of whatever stands there; infinite for floor and sky
-    """
-
-    image_bgr_hwc: NDArray[np.uint8]
-    blockers_m: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,33 +39,6 @@ class Seen:
     visible: NDArray[np.float32]
     inside: NDArray[np.float32]
     keypoints_px: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Crowd:
-    """Actors as they lie in the picture, the far ones first; row i of every array is one of them.
-
-    actors: int64 (n,)            number in the list of actors
-    figures: their surfaces
-    begins: int64 (n + 1,)        first vertex of each, and the number of vertices
-    vertices_m: float64 (v, 3)    all vertices in the world
-    pixels: float64 (v, 2)        and in the picture
-    depths_m: float64 (v,)        and away from the camera
-    middles_m: float64 (n,)       depth of the whole body
-    lows, highs: float64 (n, 2)   extent in the picture
-    keypoints_px: float64 (n, 18, 2)
-    """
-
-    actors: NDArray[np.int64]
-    figures: tuple[Figure, ...]
-    begins: NDArray[np.int64]
-    vertices_m: Reals
-    pixels: Reals
-    depths_m: Reals
-    middles_m: Reals
-    lows: Reals
-    highs: Reals
-    keypoints_px: Reals
 
 
 def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light: Light) -> Seen:
@@ -138,7 +65,7 @@ def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light:
     counts = np.bincount(owners.ravel(), minlength=len(totals) + 1)[1:]
     kept = np.flatnonzero(totals > 0)
     kept = kept[np.argsort(crowd.actors[kept], kind="stable")]
-    boxes, inside, keypoints = _measure(crowd, kept, (width, height))
+    boxes, inside, keypoints = measure(crowd, kept, (width, height))
     points = np.empty((len(kept), 18, 3), np.float32)
     points[:, :, :2] = keypoints
     columns, lines = np.round(np.moveaxis(crowd.keypoints_px[kept], 2, 0)).astype(np.int64)
@@ -151,63 +78,6 @@ def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light:
         visible=(counts[kept] / totals[kept]).astype(np.float32),
         inside=inside,
         keypoints_px=points,
-    )
-
-
-def extents(
-    camera: Camera, actors: Sequence[Actor]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Boxes, shares of them in the picture, and keypoints without flags, of actors who all can be seen."""
-    crowd = gather(camera, actors)
-    if crowd is None:
-        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 18, 2), np.float32)
-    return _measure(crowd, np.argsort(crowd.actors, kind="stable"), camera.size_px)
-
-
-def _measure(
-    crowd: Crowd, rows: NDArray[np.int64], size_px: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The same for some rows of a crowd, in pixel edges: pixel 0 reaches from 0 to 1."""
-    lows, highs = crowd.lows[rows] + 0.5, crowd.highs[rows] + 0.5
-    boxes = np.hstack([np.clip(lows, 0, size_px), np.clip(highs, 0, size_px)])
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    inside = areas / np.maximum(np.prod(highs - lows, axis=1), 1e-6)
-    points = crowd.keypoints_px[rows] + 0.5
-    return boxes.astype(np.float32), inside.astype(np.float32), points.astype(np.float32)
-
-
-def gather(camera: Camera, actors: Sequence[Actor]) -> Crowd | None:
-    """Pose all actors of whom the camera can see something; None when there is nobody."""
-    if not actors:
-        return None
-    width, height = camera.size_px
-    joints = np.stack([actor.joints_m for actor in actors])
-    flat, depths = camera.project(joints.reshape(-1, 3))
-    flat, depths = flat.reshape(len(actors), -1, 2), depths.reshape(len(actors), -1)
-    low, high = flat.min(axis=1), flat.max(axis=1)
-    tall = high[:, 1] - low[:, 1] + 1.0
-    margin = (0.3 * tall)[:, None]
-    near = (high > -margin).all(axis=1) & (low - margin < (width, height)).all(axis=1)
-    kept = np.flatnonzero(near & (depths.min(axis=1) > _NEAREST_M))
-    if not len(kept):
-        return None
-    kept = kept[np.argsort(-depths[kept, _PELVIS], kind="stable")]
-    levels = np.digitize(tall[kept], _LEVELS_FROM_PX)
-    figures = tuple(figure_of(actors[int(i)].look, int(level)) for i, level in zip(kept, levels, strict=True))
-    begins = np.cumsum([0, *(len(one.bones) for one in figures)])
-    vertices = pose_figures(figures, joints[kept])
-    pixels, vertex_depths = camera.project(vertices)
-    return Crowd(
-        actors=kept,
-        figures=figures,
-        begins=begins,
-        vertices_m=vertices,
-        pixels=pixels,
-        depths_m=vertex_depths,
-        middles_m=depths[kept, _PELVIS],
-        lows=np.minimum.reduceat(pixels, begins[:-1]),
-        highs=np.maximum.reduceat(pixels, begins[:-1]),
-        keypoints_px=flat[kept, :18],
     )
 
 
@@ -228,7 +98,7 @@ def draw_crowd(
         behind things.
     """
     if light.shadow > 0:
-        _paint_shadows(canvas, camera, crowd, light)
+        paint_shadows(canvas, camera, crowd, light)
     height, width = canvas.blockers_m.shape
     lows = np.maximum(np.floor(crowd.lows).astype(np.int64) - 1, 0)
     highs = np.minimum(np.ceil(crowd.highs).astype(np.int64) + 2, (width, height))
@@ -250,41 +120,6 @@ def draw_crowd(
             totals[row] = _lay_over(canvas, small, lows[row], float(crowd.middles_m[row]), mark)
         first = last
     return totals
-
-
-def _paint_shadows(canvas: Canvas, camera: Camera, crowd: Crowd, light: Light) -> None:
-    """Darken the floor where bodies keep the lamp's light away, and a little under every foot."""
-    height, width = canvas.blockers_m.shape
-    half = np.full(((height + 1) // 2, (width + 1) // 2), _CLEAR, np.uint8)
-    dark = round(255 * (1 - light.shadow))
-    slope = np.array(light.towards[:2]) / max(light.towards[2], 0.2)
-    floor = crowd.vertices_m.copy()
-    floor[:, :2] -= floor[:, 2:] * slope
-    floor[:, 2] = 0.0
-    pixels, depths = camera.project(floor)
-    corners = np.round(np.clip(pixels / 2, -4000, 4000)).astype(np.int32)
-    drawn = np.minimum.reduceat(depths, crowd.begins[:-1]) > 0.3
-    touched = np.repeat(drawn, np.diff(crowd.begins))
-    if not touched.any():
-        return
-    for one, begin, is_drawn in zip(crowd.figures, crowd.begins, drawn, strict=False):
-        if is_drawn:
-            for first, last in one.reach:
-                cv2.fillConvexPoly(half, cv2.convexHull(corners[begin + first : begin + last]), dark)
-    touched_low, touched_high = pixels[touched].min(axis=0), pixels[touched].max(axis=0)
-    edge = 3 * light.softness_px + 4
-    left, top = (max(0, int(max(v - edge, 0)) // 2 * 2) for v in touched_low)
-    right, bottom = (
-        int(min(max(v + edge, 0), limit)) for v, limit in zip(touched_high, (width, height), strict=True)
-    )
-    if right <= left or bottom <= top:
-        return
-    mask = half[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
-    mask = cv2.GaussianBlur(mask, (0, 0), max(0.6, light.softness_px / 2))
-    mask = cv2.resize(mask, (2 * mask.shape[1], 2 * mask.shape[0]))[: bottom - top, : right - left]
-    mask[np.isfinite(canvas.blockers_m[top:bottom, left:right])] = _CLEAR
-    region = canvas.image_bgr_hwc[top:bottom, left:right]
-    cv2.multiply(region, cv2.merge([mask, mask, mask]), region, scale=1 / 255)
 
 
 def _is_behind(

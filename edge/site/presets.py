@@ -10,8 +10,8 @@ import numpy as np
 from edge.errors import ConfigError
 from edge.site.buildings import Room, room_routes, rooms_place, shop_place, shop_routes
 from edge.site.camera import aim
+from edge.site.canvas import Light
 from edge.site.layout import Site, SiteCamera, check_site
-from edge.site.paint import Light
 from edge.site.people import Look, alike_look, random_look
 from edge.site.sensor import Sensor
 
@@ -129,7 +129,7 @@ def _separate(
         for other in (k + 1, k + columns):
             same_row = other != k + 1 or (k + 1) % columns != 0
             if other < len(rooms) and same_row:
-                between.append((k, other, float(rng.uniform(4.0, 16.0)), float(rng.uniform(0.5, 1.2))))
+                between.append((k, other, float(rng.uniform(3.0, 11.0)), float(rng.uniform(0.4, 1.0))))
     cameras = tuple(
         SiteCamera(
             room.name,

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import yaml
 
-from edge.errors import ConfigError, OutputError
+from edge.errors import ConfigError, OutputError, RunError
 from edge.site.calibration import write_calibration
-from edge.site.crops import CropCutter
-from edge.site.film import Film
+from edge.site.job import CameraJob, render_camera, walk_site
 from edge.site.layout import Site
 from edge.site.manifest import MANIFEST, Manifest, renderer_hash, write_manifest
 from edge.site.presets import build_site
-from edge.site.truth import TruthWriter, path_lines
-from edge.site.video import VideoWriter
-from edge.site.walks import Paths, simulate
+from edge.site.truth import path_lines
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import SynchronizedArray
 
-__all__ = ["STARTS_AT", "Progress", "RenderedSite", "render_site", "walk_site"]
+__all__ = ["STARTS_AT", "Progress", "RenderedSite", "render_site"]
 
 STARTS_AT = "2026-01-05T09:00:00Z"  # the same for all cameras and runs
 Progress = Callable[[int, int], None]
 
 _PARTIAL = ".partial"
-_PATH_STREAM = 0x9A_7B
 _WORKERS_MAX = 8
 _POLL_S = 0.2
-# Measured on the presets by day; a noisier video says itself, once some of it is written, that it takes more.
-_VIDEO_BYTES_PER_PIXEL = 0.02
-_OTHER_BYTES = 4000  # truth and crops of one frame
 _ENTRIES = ("video", "truth", "calib", "crops", "cams.yaml")
 
 
@@ -67,18 +58,6 @@ class RenderedSite:
     def cameras_file(self) -> Path:
         """For ``edge-run --cameras``; there only with pixels."""
         return self.folder / "cams.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One camera to be rendered."""
-
-    preset: str
-    seed: int
-    duration_s: float
-    number: int
-    folder: Path
-    pixels: bool
 
 
 def render_site(
@@ -106,6 +85,7 @@ def render_site(
     Raises:
         ConfigError: the preset, the seed or the duration is wrong.
         OutputError: the folder holds something else, cannot be written, or the disk is full.
+        RunError: a process died.
     """
     begun_s = time.perf_counter()
     site = build_site(preset, seed=seed, duration_s=duration_s)
@@ -113,7 +93,7 @@ def render_site(
     partial = _make_room(out)
     try:
         jobs = [
-            _Job(preset, seed, site.duration_s, number, partial, pixels)
+            CameraJob(preset, seed, site.duration_s, number, partial, pixels)
             for number in range(len(site.cameras))
         ]
         boxes = _run_jobs(jobs, workers, progress, round(site.duration_s * site.rate_hz))
@@ -126,14 +106,6 @@ def render_site(
         shutil.rmtree(partial, ignore_errors=True)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     return RenderedSite(out, manifest, size, boxes, time.perf_counter() - begun_s)
-
-
-@lru_cache(maxsize=2)
-def walk_site(preset: str, seed: int, duration_s: float) -> tuple[Site, Paths]:
-    """A site and where everybody walks; kept, as each camera of a process needs it."""
-    site = build_site(preset, seed=seed, duration_s=duration_s)
-    rng = np.random.default_rng((_PATH_STREAM, seed))
-    return site, simulate(site.routes, site.looks, duration_s=duration_s, rate_hz=site.rate_hz, rng=rng)
 
 
 def _make_room(out: Path) -> Path:
@@ -158,7 +130,7 @@ def _cannot_write(out: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write '{out}': {reason}; give another folder")
 
 
-def _run_jobs(jobs: Sequence[_Job], workers: int | None, progress: Progress | None, frames: int) -> int:
+def _run_jobs(jobs: Sequence[CameraJob], workers: int | None, progress: Progress | None, frames: int) -> int:
     """Render all cameras and return the number of boxes."""
     if workers is None:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -181,6 +153,10 @@ def _run_jobs(jobs: Sequence[_Job], workers: int | None, progress: Progress | No
                     future.result()
                 if progress:
                     progress(sum(counts[:]), frames * len(jobs))
+        except BrokenProcessPool:
+            raise RunError(
+                "a process that rendered the site died, perhaps for want of memory; try again with more of it"
+            ) from None
         except BaseException:
             with counts.get_lock():
                 counts[:] = [-1] * len(jobs)  # tells the cameras that are still at it to stop
@@ -190,7 +166,7 @@ def _run_jobs(jobs: Sequence[_Job], workers: int | None, progress: Progress | No
         return sum(future.result() for future in futures)
 
 
-def _run_here(jobs: Sequence[_Job], progress: Progress | None, frames: int) -> int:
+def _run_here(jobs: Sequence[CameraJob], progress: Progress | None, frames: int) -> int:
     import cv2
 
     threads = cv2.getNumThreads()
@@ -204,7 +180,7 @@ def _run_here(jobs: Sequence[_Job], progress: Progress | None, frames: int) -> i
                     progress(before + done, frames * len(jobs))
                 return True
 
-            boxes += _render_camera(job, show)
+            boxes += render_camera(job, show)
         return boxes
     finally:
         cv2.setNumThreads(threads)
@@ -221,74 +197,14 @@ def _begin_worker(counts: SynchronizedArray[int]) -> None:
     cv2.setNumThreads(1)
 
 
-def _render_in_worker(job: _Job) -> int:
+def _render_in_worker(job: CameraJob) -> int:
     def show(done: int) -> bool:
         if _counts is None or _counts[job.number] < 0:
             return False
         _counts[job.number] = done
         return True
 
-    return _render_camera(job, show)
-
-
-def _render_camera(job: _Job, show: Callable[[int], bool]) -> int:
-    """Render one camera's video, truth and crops, and return the number of boxes.
-
-    Args:
-        job: what.
-        show: told how many frames are done; False ends the work, whose result nobody wants any more.
-
-    Raises:
-        OutputError: it cannot be written; the message says how much room is needed.
-    """
-    site, paths = walk_site(job.preset, job.seed, job.duration_s)
-    name = site.cameras[job.number].name
-    if not show(0):
-        return 0
-    film = Film(site, job.number, paths, seed=job.seed, pixels=job.pixels)
-    done = 0
-    try:
-        with TruthWriter(job.folder, name) as truth:
-            if not job.pixels:
-                for shot in film.shots():
-                    truth.add(shot, site.rate_hz)
-                    done += 1
-                    if not show(done):
-                        break
-                return truth.boxes
-            video = job.folder / "video" / f"{name}.mp4"
-            video.parent.mkdir(exist_ok=True)
-            cutter = CropCutter(job.folder / "crops", job.number, len(site.looks), site.rate_hz)
-            with VideoWriter(video, site.cameras[job.number].camera.size_px, site.rate_hz) as writer:
-                for shot in film.shots():
-                    if shot.image_bgr_hwc is not None:
-                        writer.add(shot.image_bgr_hwc)
-                    cutter.add(shot)
-                    truth.add(shot, site.rate_hz)
-                    done += 1
-                    if not show(done):
-                        break
-            return truth.boxes
-    except OSError as error:
-        raise _broken_off(job, site, name, done, paths.frames, error) from None
-
-
-def _broken_off(job: _Job, site: Site, name: str, done: int, frames: int, error: OSError) -> OutputError:
-    """The error of a camera whose files could not be written, with what the whole site would need."""
-    out = job.folder.parent
-    if error.errno != errno.ENOSPC:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        return OutputError(f"camera '{name}': cannot write '{out}': {reason}; give another folder")
-    width, height = site.cameras[job.number].camera.size_px
-    video = job.folder / "video" / f"{name}.mp4"
-    written = video.stat().st_size / max(done, 1) if video.exists() else 0.0
-    typical = _VIDEO_BYTES_PER_PIXEL * width * height if job.pixels else 0.0
-    need = (max(written, typical) + _OTHER_BYTES) * frames * len(site.cameras)
-    free = shutil.disk_usage(out).free + sum(p.stat().st_size for p in job.folder.rglob("*") if p.is_file())
-    return OutputError(
-        f"no space left for camera '{name}' in '{out}' after {done} of {frames} frames: the site needs about "
-        f"{need / 1e6:.0f} MB and {free / 1e6:.0f} MB are there; make room, or give another folder"
-    )
+    return render_camera(job, show)
 
 
 def _write_rest(folder: Path, site: Site, seed: int, pixels: bool) -> Manifest:

@@ -13,13 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.site.backdrop import paint_place
 from edge.site.camera import Camera, aim
-from edge.site.paint import Actor, Canvas, draw_crowd, gather, paint_people
+from edge.site.canvas import Canvas
+from edge.site.crowd import Actor, gather
+from edge.site.paint import draw_crowd, paint_people
 from edge.site.people import Look, person_look
-from edge.site.places import paint_place
 from edge.site.scenery import collage, grained, random_colour, random_light, random_place
 from edge.site.sensor import develop, random_sensor
-from edge.site.skeleton import articulate, place_joints, random_stance, stand, walk
+from edge.site.skeleton import articulate, place_joints
+from edge.site.stance import random_stance, stand, walk
 
 __all__ = ["SceneSample", "random_crop", "random_scene"]
 
@@ -27,6 +30,10 @@ Reals = NDArray[np.float64]
 
 _SCENE_STREAM, _CROP_STREAM = 0x5CE_4E, 0xC4_09
 _PEOPLE_MAX = 15
+_STRANGERS_FROM, _STRANGERS = (
+    1 << 31,
+    300,
+)  # seeds of whoever else is in a crop; few, as a new figure takes time
 _SMALLEST_PX = 18.0
 
 
@@ -113,7 +120,7 @@ def random_crop(
             away = float(rng.uniform(*steps))
             aside = float(rng.uniform(0.22, 0.75)) * (1 if rng.random() < 0.5 else -1)
             spot = behind * away + beside * aside
-            stranger = person_look(int(rng.integers(1 << 30)) + (1 << 31))
+            stranger = person_look(_STRANGERS_FROM + int(rng.integers(_STRANGERS)))
             actors.append(_random_actor(rng, stranger, (float(spot[0]), float(spot[1])), upright=True))
     crowd = gather(camera, actors)
     if crowd is not None:

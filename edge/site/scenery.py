@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.site.camera import Camera
-from edge.site.paint import Canvas, Light
+from edge.site.canvas import Canvas, Light
 from edge.site.people import Bgr
 from edge.site.places import Floor, Place, Solid, box, cylinder
 from edge.site.textures import TILES, grain_field

@@ -53,7 +53,8 @@ def tile(name: str) -> NDArray[np.uint8]:
         value = 10 * fine + 16 * _cells(rng, 64, 32, shifted)
         value[(shifted % 64 < 3) | (down % 32 < 3)] += 45
     elif name == "planks":
-        grain = cv2.resize(rng.standard_normal((SIDE_PX, 16)).astype(np.float32), (SIDE_PX, SIDE_PX))
+        short = np.tile(rng.standard_normal((SIDE_PX, 16)).astype(np.float32), (1, 3))
+        grain = cv2.resize(short, (3 * SIDE_PX, SIDE_PX))[:, SIDE_PX : 2 * SIDE_PX]
         value = 9 * np.asarray(grain, np.float32) + 16 * _cells(rng, SIDE_PX, 32)
         value[down % 32 < 2] -= 50
     elif name == "checks":

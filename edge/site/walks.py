@@ -1,116 +1,32 @@
-"""How people move over the floor: routes between waypoints, pauses, meetings, leaving and coming back.
+"""How people move over the floor: along routes, with pauses and meetings, leaving and coming back.
 
-A site's routes are a graph. People enter at a portal (a waypoint no camera sees), go from goal to goal along
-the graph, wait there, leave by a portal, and after a while come in by another one. They keep away from
-each other while they walk.
+People enter at a portal (a waypoint no camera sees), go from goal to goal along the graph, wait there,
+leave by a portal, and after a while come in by another one. They keep away from each other while they walk.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.site.people import Look
-from edge.site.skeleton import stride_m
+from edge.site.places import Point
+from edge.site.routes import Network, Routes
+from edge.site.stance import stride_m
 
-__all__ = ["Gap", "Paths", "Routes", "simulate"]
+__all__ = ["Paths", "simulate"]
 
 Reals = NDArray[np.float64]
-Point = tuple[float, float]
-_Links = Mapping[str, Sequence[tuple[str, float]]]
 
 _ARRIVED_M = 0.45
 _KEEP_M = 0.75  # people who walk keep so far from each other's middle
 _TURN_RAD_S = 3.5
 _NUDGE_M_S = 1.1
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A way outside the cameras, from a portal to a portal, and how long people are on it.
-
-    start, end: portals, may be the same.
-    median_s, spread_s: of a normal distribution, cut off at a second.
-    """
-
-    start: str
-    end: str
-    median_s: float
-    spread_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Routes:
-    """Where people may walk.
-
-    points_m: waypoint -> x, y.
-    ways: pairs of waypoints with a clear straight line between them.
-    zones: lists of goals; on one visit a person goes to goals of several zones.
-    gaps: ways outside; a portal is whatever a gap begins or ends at.
-    """
-
-    points_m: Mapping[str, Point]
-    ways: tuple[tuple[str, str], ...]
-    zones: tuple[tuple[str, ...], ...]
-    gaps: tuple[Gap, ...]
-
-    @property
-    def portals(self) -> tuple[str, ...]:
-        """Waypoints at which people appear and disappear, sorted."""
-        return tuple(sorted({gap.start for gap in self.gaps} | {gap.end for gap in self.gaps}))
-
-    def shortest(self, start: str, end: str) -> list[str]:
-        """Waypoints after ``start`` up to ``end``; empty where there is no way, or none is needed."""
-        return _search(self.links(), start, end)
-
-    def links(self) -> dict[str, list[tuple[str, float]]]:
-        """Waypoint -> its neighbours and how far they are."""
-        links: dict[str, list[tuple[str, float]]] = {name: [] for name in self.points_m}
-        for one, other in self.ways:
-            length = math.dist(self.points_m[one], self.points_m[other])
-            links[one].append((other, length))
-            links[other].append((one, length))
-        return links
-
-    def within_reach(self, start: str) -> set[str]:
-        """All waypoints that can be walked to."""
-        return _spread(self.links(), start)
-
-
-def _search(links: _Links, start: str, end: str) -> list[str]:
-    best = {start: 0.0}
-    before: dict[str, str] = {}
-    heap = [(0.0, start)]
-    while heap:
-        length, here = heapq.heappop(heap)
-        if here == end:
-            break
-        for there, step in links.get(here, ()):
-            if length + step < best.get(there, math.inf):
-                best[there] = length + step
-                before[there] = here
-                heapq.heappush(heap, (length + step, there))
-    route: list[str] = []
-    while end in before and end != start:
-        route.append(end)
-        end = before[end]
-    return route[::-1]
-
-
-def _spread(links: _Links, start: str) -> set[str]:
-    found, waiting = {start}, [start]
-    while waiting:
-        for there, _ in links[waiting.pop()]:
-            if there not in found:
-                found.add(there)
-                waiting.append(there)
-    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,28 +52,6 @@ class Paths:
     def frames(self) -> int:
         """How many frames there are."""
         return len(self.present)
-
-
-class _Network:
-    """Routes that remember what has been asked of them."""
-
-    def __init__(self, routes: Routes) -> None:
-        self.routes = routes
-        self._links = routes.links()
-        self._reach: dict[str, set[str]] = {}
-        self._shortest: dict[tuple[str, str], list[str]] = {}
-
-    def within_reach(self, start: str) -> set[str]:
-        """As of the routes."""
-        if start not in self._reach:
-            self._reach[start] = _spread(self._links, start)
-        return self._reach[start]
-
-    def shortest(self, start: str, end: str) -> list[str]:
-        """As of the routes."""
-        if (start, end) not in self._shortest:
-            self._shortest[start, end] = _search(self._links, start, end)
-        return self._shortest[start, end]
 
 
 @dataclass(slots=True)
@@ -186,7 +80,7 @@ def simulate(
         rng: for who goes where, and when.
     """
     count, frames = len(looks), round(duration_s * rate_hz)
-    network = _Network(routes)
+    network = Network(routes)
     walkers = [_begin(routes, number, count, duration_s, rng) for number in range(count)]
     xy = np.array([_spot(routes, one) for one in walkers]).reshape(-1, 2)
     speed, phase = np.zeros(count), rng.uniform(0, 2 * math.pi, count)
@@ -252,7 +146,7 @@ def _spot(routes: Routes, walker: _Walker) -> Point:
 
 
 def _advance(
-    network: _Network, walker: _Walker, here: Reals, step_s: float, rng: np.random.Generator
+    network: Network, walker: _Walker, here: Reals, step_s: float, rng: np.random.Generator
 ) -> tuple[float, float]:
     """Follow the plan for one step and return the velocity that is wanted."""
     if walker.gone_s > 0:
@@ -283,7 +177,7 @@ def _advance(
     return dx * pace, dy * pace
 
 
-def _plan(network: _Network, walker: _Walker, rng: np.random.Generator) -> None:
+def _plan(network: Network, walker: _Walker, rng: np.random.Generator) -> None:
     """A visit: some goals of different zones, a wait at most of them, and a portal to leave by."""
     reach = network.within_reach(walker.node)
     zones = [

@@ -19,6 +19,7 @@ def test_a_site_is_rendered_then_reused_and_rendered_anew_when_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.cli.progress.processors", lambda: 1)
+    monkeypatch.setattr("edge.site.calibration._SURVEY_S", 20.0)
     out = tmp_path / "site"
     line = [*ARGUMENTS, "--out", str(out)]
     first = runner.invoke(app, [*line, "--json"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.site.body import DETAIL_LEVELS, figure_of, pose_figures
+from edge.site.body import pose_figures
+from edge.site.figure import DETAIL_LEVELS, figure_of
 from edge.site.people import person_look
-from edge.site.skeleton import articulate, random_stance, stand
+from edge.site.skeleton import articulate
+from edge.site.stance import random_stance, stand
 
 
 @pytest.mark.parametrize("level", range(DETAIL_LEVELS))

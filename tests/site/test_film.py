@@ -7,8 +7,8 @@ import pytest
 
 from edge.site.calibration import sightings
 from edge.site.film import Film
+from edge.site.job import walk_site
 from edge.site.layout import Site
-from edge.site.render import walk_site
 from edge.site.truth import whole_share
 from edge.site.walks import Paths
 

@@ -11,7 +11,7 @@ from edge.errors import ConfigError
 from edge.site.camera import Vector, aim
 from edge.site.layout import Site, check_site
 from edge.site.presets import build_site
-from edge.site.walks import Gap
+from edge.site.routes import Gap
 
 SITE = build_site("demo")
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.site.backdrop import paint_place
 from edge.site.camera import Camera, aim
-from edge.site.paint import Actor, Canvas, Light, Seen, extents, paint_people
+from edge.site.canvas import Canvas, Light
+from edge.site.crowd import Actor, extents
+from edge.site.paint import Seen, paint_people
 from edge.site.people import person_look
-from edge.site.places import Floor, Place, box, paint_place
+from edge.site.places import Floor, Place, box
 from edge.site.samples import random_scene
-from edge.site.skeleton import articulate, place_joints, stand
+from edge.site.skeleton import articulate, place_joints
+from edge.site.stance import stand
 
 SIZE = (320, 240)
 CAMERA = aim((0.0, -6.0, 2.2), (0.0, 0.0, 0.9), fov_deg=55.0, size_px=SIZE)

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.site.camera import aim
-from edge.site.paint import Actor, Canvas, Light, paint_people
+from edge.site.canvas import Canvas, Light
+from edge.site.crowd import Actor
+from edge.site.paint import paint_people
 from edge.site.people import Look, alike_look, person_look, random_look
 from edge.site.presets import build_site
 from edge.site.sensor import Sensor, develop
-from edge.site.skeleton import articulate, place_joints, stand
+from edge.site.skeleton import articulate, place_joints
+from edge.site.stance import stand
 
 SIDE = 200
 COLOURS = ("upper_bgr", "second_bgr", "inner_bgr", "lower_bgr")

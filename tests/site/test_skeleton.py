@@ -8,18 +8,8 @@ import numpy as np
 import pytest
 
 from edge.site.people import person_look
-from edge.site.skeleton import (
-    JOINTS,
-    KEYPOINT_NAMES,
-    Stance,
-    articulate,
-    blend,
-    place_joints,
-    random_stance,
-    stand,
-    stride_m,
-    walk,
-)
+from edge.site.skeleton import JOINTS, KEYPOINT_NAMES, articulate, place_joints
+from edge.site.stance import Stance, blend, random_stance, stand, stride_m, walk
 
 LOOK = person_look(3)
 BONES = [

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from edge.site.calibration import sightings
+from edge.site.job import walk_site
 from edge.site.people import person_look
 from edge.site.presets import build_site
-from edge.site.render import walk_site
-from edge.site.walks import Gap, Paths, Routes, simulate
+from edge.site.routes import Gap, Routes
+from edge.site.walks import Paths, simulate
 
 LINE = Routes(
     points_m={"a": (0.0, 0.0), "b": (4.0, 0.0), "c": (8.0, 0.0), "d": (4.0, 6.0), "far": (90.0, 0.0)},
@@ -22,14 +23,6 @@ LINE = Routes(
 def stroll(people: int = 5, duration_s: float = 60.0, seed: int = 0) -> Paths:
     looks = [person_look(k) for k in range(people)]
     return simulate(LINE, looks, duration_s=duration_s, rate_hz=10.0, rng=np.random.default_rng(seed))
-
-
-def test_the_shortest_way_is_found_and_a_missing_one_too() -> None:
-    assert LINE.shortest("a", "d") == ["b", "d"]
-    assert LINE.shortest("a", "a") == []
-    assert LINE.shortest("a", "far") == []
-    assert LINE.within_reach("a") == {"a", "b", "c", "d"}
-    assert LINE.portals == ("a", "c")
 
 
 def test_the_same_seed_walks_the_same_way() -> None:
