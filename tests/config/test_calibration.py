@@ -112,3 +112,18 @@ def test_a_mistake_is_told_with_its_line(text: str, message: str, tmp_path: Path
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.yaml"):
         load_calibration(tmp_path / "gone.yaml")
+
+
+def test_the_calibration_of_a_rendered_site_leads_back_to_the_floor() -> None:
+    from edge.site import build_site
+    from edge.site.calibration import camera_calibration
+
+    for one in build_site("demo").cameras:
+        found = Calibration.model_validate(camera_calibration(one))
+        assert found.position_m == pytest.approx(tuple(one.camera.position_m))
+        width, height = found.size_px
+        pixels = np.array([[width * 0.3, height * 0.7], [width * 0.8, height * 0.95]])
+        floor = found.ground_of(pixels)
+        seen, depths = one.camera.project(np.column_stack([floor, np.zeros(2)]))
+        assert (depths > 0).all()
+        assert seen == pytest.approx(pixels)
