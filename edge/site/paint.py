@@ -1,0 +1,336 @@
+"""Draws people into a picture: far ones first, behind what stands nearer, with shadows on the floor.
+
+Every person is drawn at two or more times the size into a small patch of four channels, shrunk, and laid over
+the picture; so edges are smooth and faces have no seams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.site.body import Figure, figure_of, pose_figures
+from edge.site.camera import Camera
+from edge.site.people import Look
+
+__all__ = ["Actor", "Canvas", "Crowd", "Light", "Seen", "draw_crowd", "gather", "paint_people"]
+
+Reals = NDArray[np.float64]
+
+_NEAREST_M = 0.5  # a body is more than half a metre across: nearer, it is around the camera
+_CLEAR = 255
+_LEVELS_FROM_PX = (46, 150)  # more detail from so many pixels of height on
+_SMALL_PX = 64  # drawn four times as large, others twice
+_PELVIS = 18
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Actor:
+    """Somebody to be drawn.
+
+    look: who it is.
+    joints_m: float64 (28, 3)  where the joints are in the world; the first 18 are the keypoints.
+    """
+
+    look: Look
+    joints_m: Reals
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One lamp far away, and light from everywhere.
+
+    towards: unit vector to the lamp; its last number is positive.
+    direct, ambient: brightness of either; their sum is about 1.
+    shadow: how dark a cast shadow is, 0 (none) to 1 (black).
+    softness_px: blur of shadows.
+    """
+
+    towards: tuple[float, float, float] = (0.35, 0.25, 0.9)
+    direct: float = 0.5
+    ambient: float = 0.6
+    shadow: float = 0.35
+    softness_px: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """A picture that is being drawn.
+
+    image_bgr_hwc: uint8 (h, w, 3)  changed in place
+    blockers_m: float32 (h, w)      depth of whatever stands there; infinite for floor and sky
+    """
+
+    image_bgr_hwc: NDArray[np.uint8]
+    blockers_m: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Who can be seen; row i belongs to the i-th of those in the picture.
+
+    actors: int64 (n,)             number in the list of actors
+    boxes_px: float32 (n, 4)       left, top, right, bottom of the whole body, clipped to the picture
+    visible: float32 (n,)          share of the body's pixels in the picture that nothing hides
+    inside: float32 (n,)           share of the whole box that lies in the picture
+    keypoints_px: float32 (n, 18, 3)  x, y, and 0 outside the picture, 1 hidden by something, 2 not
+    """
+
+    actors: NDArray[np.int64]
+    boxes_px: NDArray[np.float32]
+    visible: NDArray[np.float32]
+    inside: NDArray[np.float32]
+    keypoints_px: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crowd:
+    """Actors as they lie in the picture, the far ones first; row i of every array is one of them.
+
+    actors: int64 (n,)            number in the list of actors
+    figures: their surfaces
+    begins: int64 (n + 1,)        first vertex of each, and the number of vertices
+    vertices_m: float64 (v, 3)    all vertices in the world
+    pixels: float64 (v, 2)        and in the picture
+    depths_m: float64 (v,)        and away from the camera
+    middles_m: float64 (n,)       depth of the whole body
+    lows, highs: float64 (n, 2)   extent in the picture
+    keypoints_px: float64 (n, 18, 2)
+    """
+
+    actors: NDArray[np.int64]
+    figures: tuple[Figure, ...]
+    begins: NDArray[np.int64]
+    vertices_m: Reals
+    pixels: Reals
+    depths_m: Reals
+    middles_m: Reals
+    lows: Reals
+    highs: Reals
+    keypoints_px: Reals
+
+
+def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light: Light) -> Seen:
+    """Draw actors and tell where they are seen.
+
+    Args:
+        canvas: the picture so far; changed.
+        camera: of the picture's size.
+        actors: in any order.
+        light: the same for all.
+    """
+    height, width = canvas.blockers_m.shape
+    crowd = gather(camera, actors)
+    if crowd is None:
+        return Seen(
+            np.zeros(0, np.int64),
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, 18, 3), np.float32),
+        )
+    owners = np.zeros((height, width), np.uint8)
+    totals = draw_crowd(canvas, camera, crowd, light, owners)
+    counts = np.bincount(owners.ravel(), minlength=len(totals) + 1)[1:]
+    kept = np.flatnonzero(totals > 0)
+    kept = kept[np.argsort(crowd.actors[kept], kind="stable")]
+    lows, highs = crowd.lows[kept] + 0.5, crowd.highs[kept] + 0.5  # in pixel edges: pixel 0 is from 0 to 1
+    boxes = np.hstack([np.clip(lows, 0, (width, height)), np.clip(highs, 0, (width, height))])
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    points = np.empty((len(kept), 18, 3), np.float32)
+    points[:, :, :2] = crowd.keypoints_px[kept] + 0.5
+    columns, lines = np.round(np.moveaxis(crowd.keypoints_px[kept], 2, 0)).astype(np.int64)
+    inside = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
+    owner = owners[np.clip(lines, 0, height - 1), np.clip(columns, 0, width - 1)]
+    points[:, :, 2] = np.where(inside, 1 + (owner == (kept + 1)[:, None]), 0)
+    return Seen(
+        actors=crowd.actors[kept],
+        boxes_px=boxes.astype(np.float32),
+        visible=(counts[kept] / totals[kept]).astype(np.float32),
+        inside=(areas / np.maximum(np.prod(highs - lows, axis=1), 1e-6)).astype(np.float32),
+        keypoints_px=points,
+    )
+
+
+def gather(camera: Camera, actors: Sequence[Actor]) -> Crowd | None:
+    """Pose all actors of whom the camera can see something; None when there is nobody."""
+    if not actors:
+        return None
+    width, height = camera.size_px
+    joints = np.stack([actor.joints_m for actor in actors])
+    flat, depths = camera.project(joints.reshape(-1, 3))
+    flat, depths = flat.reshape(len(actors), -1, 2), depths.reshape(len(actors), -1)
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    tall = high[:, 1] - low[:, 1] + 1.0
+    margin = (0.3 * tall)[:, None]
+    near = (high > -margin).all(axis=1) & (low - margin < (width, height)).all(axis=1)
+    kept = np.flatnonzero(near & (depths.min(axis=1) > _NEAREST_M))
+    if not len(kept):
+        return None
+    kept = kept[np.argsort(-depths[kept, _PELVIS], kind="stable")]
+    levels = np.digitize(tall[kept], _LEVELS_FROM_PX)
+    figures = tuple(figure_of(actors[int(i)].look, int(level)) for i, level in zip(kept, levels, strict=True))
+    begins = np.cumsum([0, *(len(one.bones) for one in figures)])
+    vertices = pose_figures(figures, joints[kept])
+    pixels, vertex_depths = camera.project(vertices)
+    return Crowd(
+        actors=kept,
+        figures=figures,
+        begins=begins,
+        vertices_m=vertices,
+        pixels=pixels,
+        depths_m=vertex_depths,
+        middles_m=depths[kept, _PELVIS],
+        lows=np.minimum.reduceat(pixels, begins[:-1]),
+        highs=np.maximum.reduceat(pixels, begins[:-1]),
+        keypoints_px=flat[kept, :18],
+    )
+
+
+def draw_crowd(
+    canvas: Canvas, camera: Camera, crowd: Crowd, light: Light, owners: NDArray[np.uint8] | None = None
+) -> NDArray[np.int64]:
+    """Draw the shadows of all, then everybody.
+
+    Args:
+        canvas: the picture so far; changed.
+        camera: of the picture's size.
+        crowd: who.
+        light: the same for all.
+        owners: uint8 (h, w), receives 1 + the row of whoever is seen in a pixel.
+
+    Returns:
+        int64 (n,): how many pixels of each lie in the picture, hidden ones too.
+    """
+    if light.shadow > 0:
+        _paint_shadows(canvas, camera, crowd, light)
+    height, width = canvas.blockers_m.shape
+    lows = np.maximum(np.floor(crowd.lows).astype(np.int64) - 1, 0)
+    highs = np.minimum(np.ceil(crowd.highs).astype(np.int64) + 2, (width, height))
+    sizes = highs - lows
+    finer = np.where(sizes[:, 1] < _SMALL_PX, 4, 2)
+    counts, polygons, colours = _faces(crowd, light, lows, finer)
+    totals = np.zeros(len(lows), np.int64)
+    fill = cv2.fillConvexPoly
+    first = 0
+    for row, count in enumerate(counts):
+        last = first + count
+        wide, tall = int(sizes[row, 0]), int(sizes[row, 1])
+        if wide > 0 and tall > 0:
+            patch = np.zeros((tall * finer[row], wide * finer[row], 4), np.uint8)
+            for polygon, colour in zip(polygons[first:last], colours[first:last], strict=True):
+                fill(patch, polygon, colour)
+            small = np.asarray(cv2.resize(patch, (wide, tall), interpolation=cv2.INTER_AREA), np.uint8)
+            mark = (owners, row + 1)
+            totals[row] = _lay_over(canvas, small, lows[row], float(crowd.middles_m[row]), mark)
+        first = last
+    return totals
+
+
+def _paint_shadows(canvas: Canvas, camera: Camera, crowd: Crowd, light: Light) -> None:
+    """Darken the floor where bodies keep the lamp's light away, and a little under every foot."""
+    height, width = canvas.blockers_m.shape
+    half = np.full(((height + 1) // 2, (width + 1) // 2), _CLEAR, np.uint8)
+    dark = round(255 * (1 - light.shadow))
+    slope = np.array(light.towards[:2]) / max(light.towards[2], 0.2)
+    floor = crowd.vertices_m.copy()
+    floor[:, :2] -= floor[:, 2:] * slope
+    floor[:, 2] = 0.0
+    pixels, depths = camera.project(floor)
+    corners = np.round(np.clip(pixels / 2, -4000, 4000)).astype(np.int32)
+    drawn = np.minimum.reduceat(depths, crowd.begins[:-1]) > 0.3
+    touched = np.repeat(drawn, np.diff(crowd.begins))
+    if not touched.any():
+        return
+    for one, begin, is_drawn in zip(crowd.figures, crowd.begins, drawn, strict=False):
+        if is_drawn:
+            for first, last in one.reach:
+                cv2.fillConvexPoly(half, cv2.convexHull(corners[begin + first : begin + last]), dark)
+    touched_low, touched_high = pixels[touched].min(axis=0), pixels[touched].max(axis=0)
+    edge = 3 * light.softness_px + 4
+    left, top = (max(0, int(max(v - edge, 0)) // 2 * 2) for v in touched_low)
+    right, bottom = (
+        int(min(max(v + edge, 0), limit)) for v, limit in zip(touched_high, (width, height), strict=True)
+    )
+    if right <= left or bottom <= top:
+        return
+    mask = half[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
+    mask = cv2.GaussianBlur(mask, (0, 0), max(0.6, light.softness_px / 2))
+    mask = cv2.resize(mask, (2 * mask.shape[1], 2 * mask.shape[0]))[: bottom - top, : right - left]
+    mask[np.isfinite(canvas.blockers_m[top:bottom, left:right])] = _CLEAR
+    region = canvas.image_bgr_hwc[top:bottom, left:right]
+    cv2.multiply(region, cv2.merge([mask, mask, mask]), region, scale=1 / 255)
+
+
+def _lay_over(
+    canvas: Canvas,
+    patch: NDArray[np.uint8],
+    corner: NDArray[np.int64],
+    depth_m: float,
+    mark: tuple[NDArray[np.uint8] | None, int],
+) -> int:
+    """Lay a patch, whose fourth channel says how much it covers, over the picture where nothing is nearer."""
+    left, top = corner
+    area = slice(top, top + patch.shape[0]), slice(left, left + patch.shape[1])
+    blockers = canvas.blockers_m[area]
+    owners, number = mark
+    total = 1
+    body = None
+    if owners is not None:
+        body = patch[:, :, 3] > 127
+        total = int(np.count_nonzero(body))
+    if blockers.min() < depth_m:
+        hidden = blockers < depth_m
+        patch[hidden] = 0
+        if body is not None:
+            body &= ~hidden
+    region = canvas.image_bgr_hwc[area]
+    through = cv2.bitwise_not(patch[:, :, 3])
+    cv2.multiply(region, cv2.merge([through, through, through]), region, scale=1 / 255)
+    cv2.add(region, patch[:, :, :3], region)
+    if owners is not None and body is not None:
+        owners[area][body] = number
+    return total
+
+
+def _faces(
+    crowd: Crowd, light: Light, corners: NDArray[np.int64], finer: NDArray[np.int64]
+) -> tuple[list[int], NDArray[np.int32], list[list[float]]]:
+    """The faces that look at the camera, person by person, the far ones of each first.
+
+    Returns:
+        How many each person has; int32 (f, 4, 2) corners in the person's patch; and their colours.
+    """
+    people = len(crowd.figures)
+    faces = np.concatenate(
+        [one.faces + begin for one, begin in zip(crowd.figures, crowd.begins, strict=False)]
+    )
+    person = np.repeat(np.arange(people), [len(one.faces) for one in crowd.figures])
+    flat = crowd.pixels.astype(np.float32)[faces]
+    first, second = flat[:, 2] - flat[:, 0], flat[:, 3] - flat[:, 1]
+    towards = np.flatnonzero(first[:, 0] * second[:, 1] < first[:, 1] * second[:, 0])
+    faces, person = faces[towards], person[towards]
+    depth = crowd.depths_m[faces].sum(axis=1)
+    order = np.lexsort((-depth, person))
+    towards, faces, person = towards[order], faces[order], person[order]
+    points = flat[towards]
+    points -= (corners[person] - 0.5).astype(np.float32)[:, None]
+    points *= finer[person].astype(np.float32)[:, None, None]
+    points -= 0.5
+    solid = crowd.vertices_m[faces].astype(np.float32)
+    first, second = solid[:, 2] - solid[:, 0], solid[:, 3] - solid[:, 1]
+    x = first[:, 1] * second[:, 2] - first[:, 2] * second[:, 1]
+    y = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
+    z = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    length = np.sqrt(x * x + y * y + z * z) + 1e-9
+    lamp = light.towards
+    lit = np.maximum((x * lamp[0] + y * lamp[1] + z * lamp[2]) / length, -0.25)
+    shade = light.ambient * (0.82 + 0.18 * z / length) + light.direct * lit
+    colours = np.full((len(faces), 4), 255, np.float32)
+    colours[:, :3] = np.concatenate([one.colours_bgr for one in crowd.figures])[towards] * shade[:, None]
+    counts = np.bincount(person, minlength=people).tolist()
+    return counts, np.rint(points).astype(np.int32), np.clip(colours, 0, 255).tolist()
