@@ -54,7 +54,7 @@ def budget_of(given: argparse.Namespace) -> Budget:
 
 def run_script(main: Callable[[], None]) -> None:
     """Run a script and end the process: 0, or the error's exit code after one line; 130 when interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         main()
     except EdgeError as error:
@@ -63,6 +63,8 @@ def run_script(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
