@@ -1,4 +1,4 @@
-"""Scores of the project's own small networks on pictures they were not trained on, through the pipeline's own stages."""
+"""Scores of the project's own small networks on pictures they were not trained on, by the pipeline's stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edge.config.card import ModelCard
     from edge.site.picture_store import CropSet, SceneSet
 
-__all__ = ["VISIBLE_MIN", "find_people", "score_crops", "score_scenes"]
+__all__ = ["VISIBLE_MIN", "describe_crops", "find_people", "score_crops", "score_scenes"]
 
 VISIBLE_MIN = 0.35  # less of somebody is to be seen: no mistake to find them or not
 HEIGHT_MIN_PX = 20.0  # of 360: smaller people may be missed
@@ -97,7 +97,7 @@ def score_crops(weights: Path, card: ModelCard, crops: CropSet, queries: int = 2
 
     people, views = crops.images_bgr_pvhwc.shape[:2]
     flat = crops.images_bgr_pvhwc.reshape(-1, *crops.images_bgr_pvhwc.shape[2:])
-    vectors = _describe(weights, card, list(flat))
+    vectors = describe_crops(weights, card, list(flat))
     persons = np.repeat(np.arange(1, people + 1), views)
     cameras = np.tile(np.arange(views), people)
     asks = cameras < queries
@@ -110,8 +110,16 @@ def score_crops(weights: Path, card: ModelCard, crops: CropSet, queries: int = 2
     return {"map": score.map, "rank1": score.rank1, "rank5": score.rank5, "id2": density}
 
 
-def _describe(weights: Path, card: ModelCard, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """A unit vector for each picture, float32 (n, dim), by the pipeline's embed stage."""
+def describe_crops(
+    weights: Path, card: ModelCard, images: Sequence[NDArray[np.uint8]]
+) -> NDArray[np.float32]:
+    """A unit vector for each picture, float32 (n, dim), by the pipeline's embed stage.
+
+    Args:
+        weights: the file, which need not be the one of the card.
+        card: how it is read.
+        images: uint8 (h, w, 3), blue first, of any sizes.
+    """
     import numpy as np
 
     from edge.backends import check_ports, open_session

@@ -26,18 +26,32 @@ __all__ = ["bars", "batches_from", "budget_of", "follow", "run_script", "trainin
 def training_options(description: str, *, out: str, minutes: float, batch: int) -> argparse.ArgumentParser:
     """The options every training script has."""
     options = argparse.ArgumentParser(description=description)
-    options.add_argument("--out", type=Path, default=Path(out), help="checkpoint and weights; default: %(default)s")
     options.add_argument(
-        "--cache", type=Path, default=Path("out/drawn"), help="drawn pictures are kept here; default: %(default)s"
+        "--out", type=Path, default=Path(out), help="checkpoint and weights; default: %(default)s"
+    )
+    options.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("out/drawn"),
+        help="drawn pictures are kept here; default: %(default)s",
     )
     options.add_argument("--minutes", type=float, help=f"train so long; default: {minutes:g} unless --steps")
     options.add_argument("--steps", type=int, help="train so many batches")
     options.add_argument("--batch", type=int, default=batch, help="pictures of a batch; default: %(default)s")
-    options.add_argument("--rate", type=float, default=2e-3, help="highest learning rate; default: %(default)s")
+    options.add_argument(
+        "--rate", type=float, default=2e-3, help="highest learning rate; default: %(default)s"
+    )
     options.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda; default: %(default)s")
-    options.add_argument("--threads", type=int, default=max(1, processors() - 1), help="of torch on a CPU; default: %(default)s")
-    options.add_argument("--workers", type=int, default=1, help="processes that prepare batches; default: %(default)s")
+    options.add_argument(
+        "--threads",
+        type=int,
+        default=max(1, processors() - 1),
+        help="of torch on a CPU; default: %(default)s",
+    )
+    options.add_argument(
+        "--workers", type=int, default=1, help="processes that prepare batches; default: %(default)s"
+    )
     options.set_defaults(minutes_unless_steps=minutes)
     return options
 
@@ -95,7 +109,9 @@ def batches_from(batches: Any, start: int, workers: int) -> Iterator[Any]:
     return iter(loader)
 
 
-def follow(training: Training, batches: Iterator[Any], loss_of: Callable[[Any], Tensor], notes: Callable[[], str]) -> None:
+def follow(
+    training: Training, batches: Iterator[Any], loss_of: Callable[[Any], Tensor], notes: Callable[[], str]
+) -> None:
     """Train to the end with a bar on stderr: how far, the mean loss of late, and the notes of the script."""
     with bars("training") as show:
         recent: float | None = None

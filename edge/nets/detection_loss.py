@@ -1,8 +1,8 @@
 """What a detector is to say where, and how wrong it is.
 
 Cells are given to people by how well they do already: score and overlap together (the task-aligned assignment
-of TOOD, Feng et al. 2021, section 3.2). Scores learn the overlap of their box (a soft target), boxes the generalized
-IoU (Rezatofighi et al. 2019). People who can hardly be seen are neither right nor wrong.
+of TOOD, Feng et al. 2021, section 3.2). Scores learn the overlap of their box (a soft target), boxes the
+generalized IoU (Rezatofighi et al. 2019). People who can hardly be seen are neither right nor wrong.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def detection_loss(raw: Tensor, truth: Truth, middles: Tensor, strides: Tensor) 
     Args:
         raw: (n, cells, 5), from :class:`~edge.nets.person_detector.PersonDetector`.
         truth: who is there.
-        middles, strides: the cells, from :func:`~edge.nets.person_detector.grid_cells`.
+        middles: (cells, 2), from :func:`~edge.nets.person_detector.grid_cells`.
+        strides: (cells, 1), likewise.
     """
     boxes, logits = decode_boxes(raw, middles, strides), raw[..., 4]
     given = assign(boxes.detach(), logits.detach().sigmoid(), truth, middles, strides)
@@ -89,14 +90,17 @@ def assign(boxes: Tensor, scores: Tensor, truth: Truth, middles: Tensor, strides
         boxes: (n, cells, 4) corners in pixels, without gradient.
         scores: (n, cells) 0 to 1, without gradient.
         truth: who is there.
-        middles, strides: the cells.
+        middles: (cells, 2) the middle of each cell in pixels.
+        strides: (cells, 1) its size.
     """
     people = truth.boxes_px[:, :, None, :]  # (n, people, 1, 4)
     near = _reaches(people, middles, strides)
     overlaps = _iou(people, boxes[:, None]).clamp(min=0.0)
     may_answer = near & truth.counts[:, :, None]
     fits = torch.where(
-        may_answer, scores[:, None].pow(_SCORE_POWER) * overlaps.pow(_OVERLAP_POWER), torch.zeros_like(overlaps)
+        may_answer,
+        scores[:, None].pow(_SCORE_POWER) * overlaps.pow(_OVERLAP_POWER),
+        torch.zeros_like(overlaps),
     )
     best = fits.topk(min(_PER_PERSON, fits.shape[-1]), dim=-1).indices
     chosen = torch.zeros_like(may_answer).scatter_(-1, best, True) & may_answer & (fits > _TINY)
@@ -121,7 +125,7 @@ def generalized_iou(boxes: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _reaches(people: Tensor, middles: Tensor, strides: Tensor) -> Tensor:
-    """Whether a cell's middle lies in a person's box, or near its middle where the box is tiny; (n, people, cells)."""
+    """Whether a cell's middle lies in somebody's box, or near its middle where it is tiny; (n, people, cells)."""
     centres = (people[..., :2] + people[..., 2:]) * 0.5
     halves = torch.maximum((people[..., 2:] - people[..., :2]) * 0.5, strides * _REACH_CELLS)
     return ((middles - centres).abs() < halves).all(dim=-1)

@@ -1,7 +1,8 @@
 """What pulls pictures of one person together and others apart, while a ReID network is trained.
 
-Two losses on unit vectors: a classifier of the training people by cosine with a margin (CosFace, Wang et al. 2018,
-equation 4) and smoothed labels, and the hardest positive against the hardest negative of the batch (Hermans et al. 2017, equation 5).
+Two losses on unit vectors: a classifier of the training people by cosine with a margin (CosFace, Wang et al.
+2018, equation 4) and smoothed labels, and the hardest positive against the hardest negative of the batch
+(Hermans et al. 2017, equation 5).
 """
 
 from __future__ import annotations

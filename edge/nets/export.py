@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
@@ -14,14 +13,18 @@ __all__ = ["export_onnx"]
 _OPSET = 17
 
 
-def export_onnx(net: nn.Module, file: Path, *, input_name: str, output_name: str, height_px: int, width_px: int) -> None:
+def export_onnx(
+    net: nn.Module, file: Path, *, input_name: str, output_name: str, height_px: int, width_px: int
+) -> None:
     """Write a network of one picture input and one output; its batch is free.
 
     Args:
         net: takes float (n, 3, height, width); put into evaluation mode.
         file: the ``.onnx``; replaced when it is complete.
-        input_name, output_name: names in the graph.
-        height_px, width_px: the fixed size of the pictures.
+        input_name: the input's name in the graph.
+        output_name: the output's.
+        height_px: fixed height of the pictures.
+        width_px: fixed width.
     """
     part = file.with_name(f".{file.name}.part")
     with warnings.catch_warnings():
@@ -37,4 +40,4 @@ def export_onnx(net: nn.Module, file: Path, *, input_name: str, output_name: str
             opset_version=_OPSET,
             dynamo=False,
         )
-    os.replace(part, file)
+    part.replace(file)

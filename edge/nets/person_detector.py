@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from edge.nets.blocks import SeparableResidual, conv_block, separable_block
 
-__all__ = ["HEIGHT_PX", "STRIDES", "WIDTH_PX", "DecodedDetector", "PersonDetector", "decode_boxes", "grid_cells"]
+__all__ = [
+    "HEIGHT_PX",
+    "STRIDES",
+    "WIDTH_PX",
+    "DecodedDetector",
+    "PersonDetector",
+    "decode_boxes",
+    "grid_cells",
+]
 
 WIDTH_PX, HEIGHT_PX = 416, 256
 STRIDES = (8, 16, 32)
@@ -125,7 +133,6 @@ def _head(channels: int) -> nn.Sequential:
     """From one grid's features to its raw boxes and scores, which begin small and person-shaped."""
     last = nn.Conv2d(channels, 5, 1)
     nn.init.normal_(last.weight, std=0.01)
-    with torch.no_grad():
-        first = (0.0, 0.0, 0.0, math.log(_FIRST_HEIGHT_CELLS), math.log(_FIRST_SCORE / (1 - _FIRST_SCORE)))
-        last.bias.copy_(torch.tensor(first))
+    first = (0.0, 0.0, 0.0, math.log(_FIRST_HEIGHT_CELLS), math.log(_FIRST_SCORE / (1 - _FIRST_SCORE)))
+    last.bias = nn.Parameter(torch.tensor(first))
     return nn.Sequential(separable_block(channels, channels, 5), separable_block(channels, channels, 5), last)

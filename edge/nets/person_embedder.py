@@ -1,7 +1,7 @@
 """A small network that describes a person on a picture by a vector, for CPUs.
 
-Plain 3x3 convolutions with few channels, then means of four horizontal bands (head, chest, hips, legs) and the
-strongest answer anywhere. Trained with a classifier on top that is thrown away afterwards.
+Plain 3x3 convolutions with few channels, then means of four horizontal bands (head, chest, hips, legs) and
+the strongest answer anywhere. Trained with a classifier on top that is thrown away afterwards.
 """
 
 from __future__ import annotations
@@ -51,7 +51,5 @@ class PersonEmbedder(nn.Module):
         """The vectors."""
         features = self.features(images * (1.0 / 255.0))
         bands = functional.avg_pool2d(features, _BAND_CELLS).flatten(1)
-        vectors: Tensor = self.even_out(
-            self.describe(torch.cat((bands, features.amax(dim=(2, 3))), dim=1))
-        )
+        vectors: Tensor = self.even_out(self.describe(torch.cat((bands, features.amax(dim=(2, 3))), dim=1)))
         return vectors

@@ -1,14 +1,13 @@
 """A training run that can be interrupted: schedule, average of the weights, checkpoint.
 
-The length of a run is a number of steps, or minutes of work (those of earlier parts of it count). Progress, from 0
-to 1, sets the learning rate: a short rise, then half a cosine down.
+The length of a run is a number of steps, or minutes of work (those of earlier parts of it count). Progress,
+from 0 to 1, sets the learning rate: a short rise, then half a cosine down.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -88,7 +87,10 @@ class Training:
         pace: Pace | None = None,
         device: str = "cpu",
     ) -> None:
-        self.parts = parts.to(device, memory_format=torch.channels_last)  # a third faster on a CPU
+        self.parts = parts.to(device)
+        for weights in self.parts.parameters():
+            if weights.dim() == 4:  # convolutions of channels last: a third faster on a CPU
+                weights.data = weights.data.contiguous(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(self.parts).eval().requires_grad_(False)
         self.budget, self.pace = budget, pace or Pace()
         self.step, self.elapsed_s = 0, 0.0
@@ -152,7 +154,7 @@ class Training:
         }
         part = self._file.with_suffix(".part")
         torch.save(state, part)
-        os.replace(part, self._file)
+        part.replace(self._file)
 
     def _learn(self, loss: Tensor) -> float:
         for group in self._optimizer.param_groups:

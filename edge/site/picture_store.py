@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -94,9 +93,7 @@ def draw_scenes(
     shape = (count, SCENE_SIZE_PX[1], SCENE_SIZE_PX[0], 3)
     file, notes = _fill(folder, order, shape, _scene_part, jobs, workers, drawn)
     truths = tuple(
-        SceneTruth(
-            np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1)
-        )
+        SceneTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1))
         for boxes, visible in notes
     )
     return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
@@ -174,7 +171,7 @@ def _fill(
             if drawn is not None:
                 drawn(start, shape[0])
         pictures.flush()
-        os.replace(part, file)
+        part.replace(file)
         list_file.write_text(json.dumps({"order": asdict(order), "notes": notes}), encoding="utf-8")
     except OSError as error:
         need = int(np.prod(shape)) / 1e9
@@ -184,9 +181,7 @@ def _fill(
     return file, notes
 
 
-def _drawn_parts(
-    part_of: Callable[[_Job], _Part], jobs: Sequence[_Job], workers: int
-) -> Iterator[_Part]:
+def _drawn_parts(part_of: Callable[[_Job], _Part], jobs: Sequence[_Job], workers: int) -> Iterator[_Part]:
     """The parts in order, from this process or from several."""
     cv2.setNumThreads(1)
     if workers <= 1:

@@ -86,7 +86,7 @@ class SceneBatches:
             canvas[:] = rng.integers(0, 256, 3, dtype=np.uint8)
         boxes: list[Floats] = []
         visible: list[Floats] = []
-        if rng.random() < 0.6:
+        if rng.random() < 0.45:
             regions = [(0, 0, self._width, self._height)]
             zooms = (0.75, 2.0)
         else:
@@ -138,7 +138,10 @@ class SceneBatches:
             factors[0] *= -1.0
         # Somewhere at random: hanging over where it is larger than the region, inside where smaller.
         spare = np.array((right - left, bottom - top)) - np.abs(factors) * (wide, tall)
-        low = np.array((left, top)) + np.where(spare > 0, rng.uniform(0, 1, 2), rng.uniform(-0.05, 1.05, 2)) * spare
+        low = (
+            np.array((left, top))
+            + np.where(spare > 0, rng.uniform(0, 1, 2), rng.uniform(-0.05, 1.05, 2)) * spare
+        )
         clear = truth.boxes_px[truth.visible >= _VISIBLE_MIN]
         if len(clear) and rng.random() < 0.8:
             low = self._onto_somebody(low, region, clear, factors, (wide, tall), rng)
@@ -155,13 +158,15 @@ class SceneBatches:
         )
         ends = truth.boxes_px.reshape(-1, 2, 2) * factors + shift
         whole = np.concatenate((ends.min(axis=1), ends.max(axis=1)), axis=1)
-        limits_low, limits_high = np.maximum(low, (left, top)), np.minimum(low + np.abs(factors) * (wide, tall), (right, bottom))
+        limits_low, limits_high = (
+            np.maximum(low, (left, top)),
+            np.minimum(low + np.abs(factors) * (wide, tall), (right, bottom)),
+        )
         cut = np.clip(whole, np.tile(limits_low, 2), np.tile(limits_high, 2))
         area = np.prod(whole[:, 2:] - whole[:, :2], axis=1)
         share = np.prod(cut[:, 2:] - cut[:, :2], axis=1) / np.maximum(area, 1e-6)
         there = share * truth.visible >= _NOBODY_BELOW
         return cut[there].astype(np.float32), (share * truth.visible)[there].astype(np.float32)
-
 
     @staticmethod
     def _onto_somebody(
@@ -172,7 +177,7 @@ class SceneBatches:
         size_px: tuple[int, int],
         rng: Rng,
     ) -> NDArray[np.float64]:
-        """Where to lay the scene's corner so that one of its people is in the region, on axes where it hangs over."""
+        """Where to lay the scene's corner so that one of its people is in the region, where it hangs over."""
         left, top, right, bottom = region
         box = boxes_px[int(rng.integers(len(boxes_px)))]
         middle = (box[:2] + box[2:]) * 0.5
@@ -216,9 +221,7 @@ def _changed_crop(image: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
     zoom = np.exp(rng.normal(0.0, 0.06, 2))
     shift = rng.normal(0.0, 0.04, 2) * (wide, tall) + (1.0 - zoom) * 0.5 * (wide, tall)
     matrix = np.array(((zoom[0], 0.0, shift[0]), (0.0, zoom[1], shift[1])))
-    image = np.asarray(
-        cv2.warpAffine(image, matrix, (wide, tall), borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+    image = np.asarray(cv2.warpAffine(image, matrix, (wide, tall), borderMode=cv2.BORDER_REPLICATE), np.uint8)
     image = vary_picture(image, rng, 0.5)
     if rng.random() < 0.3:
         image = image.copy()

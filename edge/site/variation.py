@@ -1,7 +1,7 @@
 """Makes drawn pictures vary more than real ones do, so that a network trained on them expects anything.
 
-Everything takes and gives uint8 pictures (h, w, 3), blue first, and a generator of random numbers; the same generator
-state gives the same picture.
+Everything takes and gives uint8 pictures (h, w, 3), blue first, and a generator of random numbers; the same
+generator state gives the same picture.
 """
 
 from __future__ import annotations
@@ -106,9 +106,7 @@ def _draw_shape(image: Picture, shape: NDArray[np.float32], rng: Rng) -> None:
         parts = np.sort(rng.uniform(top, bottom, int(rng.integers(1, 4))))
         for low, high in zip((top, *parts), (*parts, bottom), strict=True):
             shift = int(rng.uniform(-0.2, 0.2) * (right - left))
-            cv2.rectangle(
-                image, (left + shift, round(low)), (right + shift, round(high)), _colour(rng), -1
-            )
+            cv2.rectangle(image, (left + shift, round(low)), (right + shift, round(high)), _colour(rng), -1)
     else:
         corners = np.stack((rng.uniform(left, right, 4), rng.uniform(top, bottom, 4)), axis=1)
         hull = cv2.convexHull(corners.astype(np.int32))
@@ -172,7 +170,9 @@ def _blur(image: Picture, rng: Rng) -> Picture:
         cv2.line(kernel, ends[0], ends[1], 1.0)
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
     factor = rng.uniform(1.3, 2.6)
-    small = cv2.resize(image, (max(4, round(width / factor)), max(4, round(height / factor))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, (max(4, round(width / factor)), max(4, round(height / factor))), interpolation=cv2.INTER_AREA
+    )
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

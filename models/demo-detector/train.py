@@ -1,7 +1,7 @@
 """Trains ``demo-detector`` on drawn scenes: ``python models/demo-detector/train.py``.
 
-Draws the scenes (kept in --cache), trains, writes ``demo_detector.onnx`` and its scores on held-out scenes into --out.
-Run the same command again after an interruption.
+Draws the scenes (kept in --cache), trains, writes ``demo_detector.onnx`` into --out, and prints its scores on
+held-out scenes as JSON. Run the same command again after an interruption.
 """
 
 from __future__ import annotations

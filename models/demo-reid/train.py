@@ -1,7 +1,7 @@
 """Trains ``demo-reid`` on drawn people: ``python models/demo-reid/train.py``.
 
-Draws the crops (kept in --cache), trains, writes ``demo_reid.onnx`` and its scores on held-out people into --out.
-Run the same command again after an interruption.
+Draws the crops (kept in --cache), trains, writes ``demo_reid.onnx`` into --out, and prints its scores on
+held-out people as JSON. Run the same command again after an interruption.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def main() -> None:
     workers = max(1, given.workers)
     with bars("drawing people") as show:
         crops = draw_crops(given.cache, TRAIN_SEED, given.people, given.views, workers=workers, drawn=show)
-    recipe = f"demo-reid, {given.people} people, {given.views} views, batches of {given.batch}, seed {given.seed}"
+    recipe = (
+        f"demo-reid, {given.people} people, {given.views} views, batches of {given.batch}, seed {given.seed}"
+    )
     parts = nn.ModuleDict({"net": PersonEmbedder(), "classifier": CosineClassifier(DIM, given.people)})
     training = Training(
         parts, budget_of(given), given.out, recipe=recipe, pace=Pace(given.rate), device=device

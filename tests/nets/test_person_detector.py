@@ -71,11 +71,11 @@ def test_a_raw_box_never_becomes_infinite() -> None:
     assert torch.isfinite(decode_boxes(raw, torch.zeros(1, 2), torch.ones(1, 1))).all()
 
 
-def test_the_exported_file_computes_the_same_as_torch_in_any_batch(net: DecodedDetector, tmp_path: Path) -> None:
+def test_the_exported_file_computes_the_same_as_torch_in_any_batch(
+    net: DecodedDetector, tmp_path: Path
+) -> None:
     file = tmp_path / "net.onnx"
-    export_onnx(
-        net, file, input_name="images", output_name="dets", height_px=HEIGHT_PX, width_px=WIDTH_PX
-    )
+    export_onnx(net, file, input_name="images", output_name="dets", height_px=HEIGHT_PX, width_px=WIDTH_PX)
     assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]  # weights are inside
     session = open_session(file, backend="onnxruntime")
     check_ports(session, load_card("demo-detector"))

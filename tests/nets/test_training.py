@@ -96,7 +96,7 @@ def test_minutes_of_earlier_parts_count() -> None:
 
 def test_a_run_of_another_recipe_is_not_continued(tmp_path: Path) -> None:
     go(training(tmp_path), stop_after=1)
-    with pytest.raises(ConfigError, match="belongs to another run .a test; this one is another"):
+    with pytest.raises(ConfigError, match=r"belongs to another run \(a test; this one is another\)"):
         training(tmp_path, recipe="another")
 
 

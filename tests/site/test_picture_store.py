@@ -46,7 +46,9 @@ def test_what_is_drawn_already_is_not_drawn_again_unless_it_is_broken(folder: Pa
 
 
 def test_several_processes_draw_the_same(folder: Path, tmp_path: Path) -> None:
-    one, several = (draw_crops(place, 800, 4, 1, workers=count) for place, count in ((folder, 1), (tmp_path, 2)))
+    one, several = (
+        draw_crops(place, 800, 4, 1, workers=count) for place, count in ((folder, 1), (tmp_path, 2))
+    )
     assert np.array_equal(one.images_bgr_pvhwc, several.images_bgr_pvhwc)
 
 

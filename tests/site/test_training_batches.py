@@ -49,7 +49,9 @@ def test_boxes_stay_on_their_people_wherever_these_are_laid(scenes: SceneSet, un
                 seen += 1
             outside = red.copy()
             for left, top, right, bottom in boxes:
-                outside[max(0, int(top) - 2) : int(bottom) + 3, max(0, int(left) - 2) : int(right) + 3] = False
+                outside[max(0, int(top) - 2) : int(bottom) + 3, max(0, int(left) - 2) : int(right) + 3] = (
+                    False
+                )
             assert outside.mean() < 0.02  # slivers of people who are cut off
     assert seen > 30
 
