@@ -2,12 +2,12 @@
 
 ``python benchmarks/bench_demo_models.py`` prints one JSON line:
 
-* ``detector``: of demo-detector, and of yolox-nano-person where its weights are found: ``held_out``, drawn scenes
-  of seeds that were not trained on; ``pets``, real people, every fourth frame of a public video.
-* ``reid``: of demo-reid, and of reid-retail-0031 where its weights are found: ``held_out``, drawn people of seeds
-  that were not trained on, every view another camera, two views ask; ``pets``, crops of that video every tenth
-  frame, without people who are covered by more than 0.3; eight seconds count as a camera, and a person's first
-  crop in each asks.
+* ``detector``: of demo-detector, and of yolox-nano-person where its weights are found: ``held_out``, drawn
+  scenes of seeds that were not trained on; ``pets``, real people, every fourth frame of a public video.
+* ``reid``: of demo-reid, and of reid-retail-0031 where its weights are found: ``held_out``, drawn people of
+  seeds that were not trained on, every view another camera, two views ask; ``pets``, crops of that video
+  every tenth frame, without people who are covered by more than 0.3; eight seconds count as a camera, and
+  a person's first crop in each asks.
 * ``ms``: one picture on one thread, network alone, the least and the median of many, all in turns.
 """
 

@@ -1,4 +1,4 @@
-"""Scores of the project's own small networks on pictures they were not trained on, by the pipeline's stages."""
+"""Scores of the project's own small networks on pictures they have not seen, by the pipeline's stages."""
 
 from __future__ import annotations
 
