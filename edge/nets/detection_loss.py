@@ -125,7 +125,7 @@ def generalized_iou(boxes: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _reaches(people: Tensor, middles: Tensor, strides: Tensor) -> Tensor:
-    """Whether a cell's middle is in somebody's box, or near its middle where it is tiny; (n, people, cells)."""
+    """Whether a cell lies in somebody's box, or near its middle where it is tiny; bool (n, people, cells)."""
     centres = (people[..., :2] + people[..., 2:]) * 0.5
     halves = torch.maximum((people[..., 2:] - people[..., :2]) * 0.5, strides * _REACH_CELLS)
     return ((middles - centres).abs() < halves).all(dim=-1)
