@@ -17,7 +17,7 @@ from edge.site.body import Figure, figure_of, pose_figures
 from edge.site.camera import Camera
 from edge.site.people import Look
 
-__all__ = ["Actor", "Canvas", "Crowd", "Light", "Seen", "draw_crowd", "gather", "paint_people"]
+__all__ = ["Actor", "Canvas", "Crowd", "Light", "Seen", "draw_crowd", "extents", "gather", "paint_people"]
 
 Reals = NDArray[np.float64]
 
@@ -138,22 +138,42 @@ def paint_people(canvas: Canvas, camera: Camera, actors: Sequence[Actor], light:
     counts = np.bincount(owners.ravel(), minlength=len(totals) + 1)[1:]
     kept = np.flatnonzero(totals > 0)
     kept = kept[np.argsort(crowd.actors[kept], kind="stable")]
-    lows, highs = crowd.lows[kept] + 0.5, crowd.highs[kept] + 0.5  # in pixel edges: pixel 0 is from 0 to 1
-    boxes = np.hstack([np.clip(lows, 0, (width, height)), np.clip(highs, 0, (width, height))])
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    boxes, inside, keypoints = _measure(crowd, kept, (width, height))
     points = np.empty((len(kept), 18, 3), np.float32)
-    points[:, :, :2] = crowd.keypoints_px[kept] + 0.5
+    points[:, :, :2] = keypoints
     columns, lines = np.round(np.moveaxis(crowd.keypoints_px[kept], 2, 0)).astype(np.int64)
-    inside = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
+    within = (columns >= 0) & (columns < width) & (lines >= 0) & (lines < height)
     owner = owners[np.clip(lines, 0, height - 1), np.clip(columns, 0, width - 1)]
-    points[:, :, 2] = np.where(inside, 1 + (owner == (kept + 1)[:, None]), 0)
+    points[:, :, 2] = np.where(within, 1 + (owner == (kept + 1)[:, None]), 0)
     return Seen(
         actors=crowd.actors[kept],
-        boxes_px=boxes.astype(np.float32),
+        boxes_px=boxes,
         visible=(counts[kept] / totals[kept]).astype(np.float32),
-        inside=(areas / np.maximum(np.prod(highs - lows, axis=1), 1e-6)).astype(np.float32),
+        inside=inside,
         keypoints_px=points,
     )
+
+
+def extents(
+    camera: Camera, actors: Sequence[Actor]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes, shares of them in the picture, and keypoints without flags, of actors who all can be seen."""
+    crowd = gather(camera, actors)
+    if crowd is None:
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 18, 2), np.float32)
+    return _measure(crowd, np.argsort(crowd.actors, kind="stable"), camera.size_px)
+
+
+def _measure(
+    crowd: Crowd, rows: NDArray[np.int64], size_px: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The same for some rows of a crowd, in pixel edges: pixel 0 reaches from 0 to 1."""
+    lows, highs = crowd.lows[rows] + 0.5, crowd.highs[rows] + 0.5
+    boxes = np.hstack([np.clip(lows, 0, size_px), np.clip(highs, 0, size_px)])
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    inside = areas / np.maximum(np.prod(highs - lows, axis=1), 1e-6)
+    points = crowd.keypoints_px[rows] + 0.5
+    return boxes.astype(np.float32), inside.astype(np.float32), points.astype(np.float32)
 
 
 def gather(camera: Camera, actors: Sequence[Actor]) -> Crowd | None:
@@ -204,7 +224,8 @@ def draw_crowd(
         owners: uint8 (h, w), receives 1 + the row of whoever is seen in a pixel.
 
     Returns:
-        int64 (n,): how many pixels of each lie in the picture, hidden ones too.
+        int64 (n,): how many pixels of each lie in the picture, hidden ones too; 0 for somebody who is wholly
+        behind things.
     """
     if light.shadow > 0:
         _paint_shadows(canvas, camera, crowd, light)
@@ -220,7 +241,7 @@ def draw_crowd(
     for row, count in enumerate(counts):
         last = first + count
         wide, tall = int(sizes[row, 0]), int(sizes[row, 1])
-        if wide > 0 and tall > 0:
+        if wide > 0 and tall > 0 and not _is_behind(canvas, crowd, row, lows[row], highs[row]):
             patch = np.zeros((tall * finer[row], wide * finer[row], 4), np.uint8)
             for polygon, colour in zip(polygons[first:last], colours[first:last], strict=True):
                 fill(patch, polygon, colour)
@@ -264,6 +285,13 @@ def _paint_shadows(canvas: Canvas, camera: Camera, crowd: Crowd, light: Light) -
     mask[np.isfinite(canvas.blockers_m[top:bottom, left:right])] = _CLEAR
     region = canvas.image_bgr_hwc[top:bottom, left:right]
     cv2.multiply(region, cv2.merge([mask, mask, mask]), region, scale=1 / 255)
+
+
+def _is_behind(
+    canvas: Canvas, crowd: Crowd, row: int, low: NDArray[np.int64], high: NDArray[np.int64]
+) -> bool:
+    """Whether something nearer fills the whole box, so that drawing would be in vain."""
+    return bool(canvas.blockers_m[low[1] : high[1], low[0] : high[0]].max() < crowd.middles_m[row])
 
 
 def _lay_over(

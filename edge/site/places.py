@@ -400,7 +400,7 @@ def _textured(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
-    shade = (np.asarray(grey, np.float32) - 128) * 0.7 / 128 + 1.0
+    shade = (np.asarray(grey, np.float32) - 128) * 0.4 / 128 + 1.0
     return np.clip(shade[:, :, None] * np.array(colour, np.float32), 0, 255).astype(np.uint8)
 
 

@@ -19,7 +19,7 @@ from edge.site.people import Look, person_look
 from edge.site.places import paint_place
 from edge.site.scenery import collage, grained, random_colour, random_light, random_place
 from edge.site.sensor import develop, random_sensor
-from edge.site.skeleton import articulate, random_stance, stand, walk
+from edge.site.skeleton import articulate, place_joints, random_stance, stand, walk
 
 __all__ = ["SceneSample", "random_crop", "random_scene"]
 
@@ -200,17 +200,7 @@ def _random_actor(
         )
     else:
         stance = random_stance(look, rng)
-    return Actor(look, placed(articulate(look, stance), spot, float(rng.uniform(0, 2 * math.pi))))
-
-
-def placed(joints_m: Reals, spot: tuple[float, float], heading: float) -> Reals:
-    """Joints of a person's own frame in the world: turned to a heading (0 is east) and moved."""
-    c, s = math.cos(heading), math.sin(heading)
-    out = np.empty_like(joints_m)
-    out[:, 0] = c * joints_m[:, 0] - s * joints_m[:, 1] + spot[0]
-    out[:, 1] = s * joints_m[:, 0] + c * joints_m[:, 1] + spot[1]
-    out[:, 2] = joints_m[:, 2]
-    return out
+    return Actor(look, place_joints(articulate(look, stance), spot, float(rng.uniform(0, 2 * math.pi))))
 
 
 def _crop_camera(rng: np.random.Generator, who: Actor, size_px: tuple[int, int]) -> Camera:

@@ -90,8 +90,8 @@ def random_sensor(rng: np.random.Generator, *, infrared: bool | None = None) -> 
         black=float(max(0.0, 45 * (u[1] - 0.5))) if u[2] < 0.6 else 0.0,
         saturation=0.35 + 0.65 * float(u[3]) if u[4] < 0.5 else 1.0,
         blur_px=float(1.8 * u[5] ** 2),
-        noise=float(14 * u[6] ** 2),
-        coarse_noise=float(7 * u[7] ** 2),
+        noise=float(14 * u[6] ** 2) if u[7] < 0.65 else 0.0,
+        coarse_noise=float(9 * u[6] ** 2) if u[7] >= 0.65 else 0.0,
         vignette=float(0.5 * u[8]) if u[9] < 0.3 else 0.0,
         infrared=grey,
     )

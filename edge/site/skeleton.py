@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 
 from edge.site.people import Look
 
-__all__ = ["JOINTS", "KEYPOINT_NAMES", "Stance", "articulate", "random_stance", "stand", "stride_m", "walk"]
+__all__ = [
+    "JOINTS",
+    "KEYPOINT_NAMES",
+    "Stance",
+    "articulate",
+    "blend",
+    "place_joints",
+    "random_stance",
+    "stand",
+    "stride_m",
+    "walk",
+]
 
 KEYPOINT_NAMES = (
     "nose",
@@ -159,6 +170,41 @@ def random_stance(look: Look, rng: np.random.Generator) -> Stance:
             lean=0.3 + 0.6 * u[10],
         )
     return replace(reaching, hip=(1.5, 1.5), knee=(1.45, 1.5), spread=(0.12, 0.12), lean=0.25 * u[10])
+
+
+def blend(one: Stance, other: Stance, share: float) -> Stance:
+    """The stance between two, ``share`` of the way to the other."""
+
+    def between(a: float, b: float) -> float:
+        return a + share * (b - a)
+
+    pairs = {
+        name: (
+            between(getattr(one, name)[0], getattr(other, name)[0]),
+            between(getattr(one, name)[1], getattr(other, name)[1]),
+        )
+        for name in ("hip", "knee", "spread", "shoulder", "elbow", "away", "inward")
+    }
+    return Stance(
+        **pairs,
+        lean=between(one.lean, other.lean),
+        sway=between(one.sway, other.sway),
+        twist=between(one.twist, other.twist),
+        look_aside=between(one.look_aside, other.look_aside),
+        nod=between(one.nod, other.nod),
+    )
+
+
+def place_joints(
+    joints_m: NDArray[np.float64], spot_m: tuple[float, float], heading: float
+) -> NDArray[np.float64]:
+    """Joints of a person's own frame in the world: turned to a heading (0 is east) and moved."""
+    c, s = math.cos(heading), math.sin(heading)
+    out = np.empty_like(joints_m)
+    out[:, 0] = c * joints_m[:, 0] - s * joints_m[:, 1] + spot_m[0]
+    out[:, 1] = s * joints_m[:, 0] + c * joints_m[:, 1] + spot_m[1]
+    out[:, 2] = joints_m[:, 2]
+    return out
 
 
 def articulate(look: Look, stance: Stance) -> NDArray[np.float64]:
