@@ -110,12 +110,16 @@ def batches_from(batches: Any, start: int, workers: int) -> Iterator[Any]:
 
 
 def follow(
-    training: Training, batches: Iterator[Any], loss_of: Callable[[Any], Tensor], notes: Callable[[], str]
+    training: Training,
+    batches: Iterator[Any],
+    loss_of: Callable[[Any], Tensor],
+    notes: Callable[[], str],
+    until: float = 1.0,
 ) -> None:
-    """Train to the end with a bar on stderr: how far, the mean loss of late, and the notes of the script."""
+    """Train until this share of the run, with a bar on stderr and how far it is, the loss, the notes."""
     with bars("training") as show:
         recent: float | None = None
-        for number, loss in enumerate(training.run(batches, loss_of)):
+        for number, loss in enumerate(training.run(batches, loss_of, until)):
             recent = loss if recent is None else 0.98 * recent + 0.02 * loss
             show(round(1000 * training.progress), 1000)
             if number % 50 == 0:

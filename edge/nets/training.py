@@ -117,12 +117,15 @@ class Training:
         fall = _LEAST_RATE + (1.0 - _LEAST_RATE) * 0.5 * (1.0 + math.cos(math.pi * self.progress))
         return self.pace.rate * rise * fall
 
-    def run(self, batches: Iterator[object], loss_of: Callable[[object], Tensor]) -> Iterator[float]:
+    def run(
+        self, batches: Iterator[object], loss_of: Callable[[object], Tensor], until: float = 1.0
+    ) -> Iterator[float]:
         """Train to the end of the budget, a step at a time; saves in between, at the end and on the way out.
 
         Args:
             batches: the batches from ``step`` on.
             loss_of: from a batch to what is to be made small.
+            until: stop at this progress, to go on with other batches.
 
         Yields:
             The loss of each step.
@@ -130,9 +133,8 @@ class Training:
         saved_at = began = time.monotonic()
         before_s = self.elapsed_s
         try:
-            for batch in batches:
-                if self.progress >= 1.0:
-                    break
+            while self.progress < until:
+                batch = next(batches)
                 loss = self._learn(loss_of(batch))
                 self.elapsed_s = before_s + time.monotonic() - began
                 if time.monotonic() - saved_at > self.pace.save_every_s:

@@ -60,12 +60,16 @@ class SceneBatches:
         scenes: what they are made of.
         size: pictures of a batch.
         seed: another seed, other batches.
-        width_px, height_px: the network's input.
+        size_px: width and height of the network's input.
+        strength: how much pictures are changed; at 1 most are four scenes in one and look like no camera's.
     """
 
-    def __init__(self, scenes: SceneSet, size: int, seed: int, width_px: int, height_px: int) -> None:
+    def __init__(
+        self, scenes: SceneSet, size: int, seed: int, size_px: tuple[int, int], strength: float = 1.0
+    ) -> None:
         self._scenes, self._size, self._seed = scenes, size, seed
-        self._width, self._height = width_px, height_px
+        self._width, self._height = size_px
+        self._strength = strength
 
     def __getitem__(self, number: int) -> SceneBatch:
         """The batch of a number, 0 or more."""
@@ -86,7 +90,7 @@ class SceneBatches:
             canvas[:] = rng.integers(0, 256, 3, dtype=np.uint8)
         boxes: list[Floats] = []
         visible: list[Floats] = []
-        if rng.random() < 0.45:
+        if rng.random() >= 0.55 * self._strength:
             regions = [(0, 0, self._width, self._height)]
             zooms = (0.75, 2.0)
         else:
@@ -104,9 +108,9 @@ class SceneBatches:
             boxes.append(placed)
             visible.append(seen)
         all_boxes, all_visible = np.concatenate(boxes), np.concatenate(visible)
-        if rng.random() < 0.5:
+        if rng.random() < 0.5 * self._strength:
             scatter_clutter(canvas, all_boxes, rng, int(rng.integers(1, 9)))
-        image = vary_picture(canvas, rng)
+        image = vary_picture(canvas, rng, self._strength)
         tall = all_boxes[:, 3] - all_boxes[:, 1]
         kind = np.where((all_visible >= _VISIBLE_MIN) & (tall >= _HEIGHT_MIN_PX), 1, 2).astype(np.int8)
         return image, all_boxes, kind

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edge.site.training_batches import SceneBatch
 
 TRAIN_SEED, HELD_OUT_SEED = 10_000_000, 20_000_000  # of the first scene
+# Until which share of the run pictures are changed how much: at last they look as the network will see them.
+PHASES = ((0.8, 1.0), (1.0, 0.4))
 
 
 def main() -> None:
@@ -63,10 +65,14 @@ def main() -> None:
             parts[name] += 0.02 * (value - parts[name])
         return loss.total
 
-    batches = batches_from(
-        SceneBatches(scenes, given.batch, given.seed, WIDTH_PX, HEIGHT_PX), training.step, given.workers
-    )
-    follow(training, batches, loss_of, lambda: f"score {parts['score']:.3f}  box {parts['box']:.3f}")
+    def notes() -> str:
+        return f"score {parts['score']:.3f}  box {parts['box']:.3f}"
+
+    for until, strength in PHASES:
+        if training.progress < until:
+            scenes_changed = SceneBatches(scenes, given.batch, given.seed, (WIDTH_PX, HEIGHT_PX), strength)
+            batches = batches_from(scenes_changed, training.step, given.workers)
+            follow(training, batches, loss_of, notes, until)
     file = given.out / "demo_detector.onnx"
     export_onnx(
         DecodedDetector(training.averaged),
