@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,7 +22,16 @@ if TYPE_CHECKING:
     from edge.nets.training import Budget, Training
     from edge.site.picture_store import Drawn
 
-__all__ = ["bars", "batches_from", "budget_of", "follow", "run_script", "training_options"]
+__all__ = [
+    "bars",
+    "batches_from",
+    "budget_of",
+    "follow",
+    "prepare_torch",
+    "print_result",
+    "run_script",
+    "training_options",
+]
 
 
 def training_options(description: str, *, out: str, minutes: float, batch: int) -> argparse.ArgumentParser:
@@ -64,6 +75,34 @@ def budget_of(given: argparse.Namespace) -> Budget:
     if minutes is None and given.steps is None:
         minutes = given.minutes_unless_steps
     return Budget(given.steps, minutes)
+
+
+def prepare_torch(given: argparse.Namespace) -> str:
+    """Threads and seed as the options say; the device to compute on.
+
+    Raises:
+        ConfigError: torch cannot compute there.
+    """
+    import torch
+
+    from edge.nets.training import choose_device
+
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(given.seed)
+    return choose_device(given.device)
+
+
+def print_result(file: Path, training: Training, score: Mapping[str, float]) -> None:
+    """One JSON line: the weights' file, what its card needs, how long it took, and the scores."""
+    result = {
+        "file": str(file),
+        "bytes": file.stat().st_size,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "steps": training.step,
+        "minutes": round(training.elapsed_s / 60, 1),
+        **{name: round(value, 4) for name, value in score.items()},
+    }
+    print(json.dumps(result))
 
 
 def run_script(main: Callable[[], None]) -> None:

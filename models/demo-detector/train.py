@@ -6,13 +6,19 @@ held-out scenes as JSON. Run the same command again after an interruption.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.training import bars, batches_from, budget_of, follow, run_script, training_options
+from edge.cli.training import (
+    bars,
+    batches_from,
+    budget_of,
+    follow,
+    prepare_torch,
+    print_result,
+    run_script,
+    training_options,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +32,8 @@ PHASES = ((0.8, 1.0), (1.0, 0.4))
 
 def main() -> None:
     """Draw, train, export, score."""
-    options = training_options(__doc__.splitlines()[0], out="out/demo-detector", minutes=60, batch=16)
-    options.add_argument("--scenes", type=int, default=4000, help="scenes to train on; default: %(default)s")
+    options = training_options(__doc__.splitlines()[0], out="out/demo-detector", minutes=60, batch=8)
+    options.add_argument("--scenes", type=int, default=3000, help="scenes to train on; default: %(default)s")
     options.add_argument("--held-out", type=int, default=300, help="scenes to score on; default: %(default)s")
     given = options.parse_args()
 
@@ -38,13 +44,11 @@ def main() -> None:
     from edge.nets.detection_loss import Truth, detection_loss
     from edge.nets.export import export_onnx
     from edge.nets.person_detector import HEIGHT_PX, WIDTH_PX, DecodedDetector, PersonDetector, grid_cells
-    from edge.nets.training import Pace, Training, choose_device
+    from edge.nets.training import Pace, Training
     from edge.site.picture_store import draw_scenes
     from edge.site.training_batches import SceneBatches
 
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
-    device = choose_device(given.device)
+    device = prepare_torch(given)
     with bars("drawing scenes") as show:
         scenes = draw_scenes(given.cache, TRAIN_SEED, given.scenes, workers=max(1, given.workers), drawn=show)
     recipe = f"demo-detector, {given.scenes} scenes, batches of {given.batch}, seed {given.seed}"
@@ -87,15 +91,7 @@ def main() -> None:
             given.cache, HELD_OUT_SEED, given.held_out, workers=max(1, given.workers), drawn=show
         )
     score = score_scenes(file, load_card(Path(__file__).parent), held_out)
-    result = {
-        "file": str(file),
-        "bytes": file.stat().st_size,
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "steps": training.step,
-        "minutes": round(training.elapsed_s / 60, 1),
-        **{name: round(value, 4) for name, value in score.items()},
-    }
-    sys.stdout.write(json.dumps(result) + "\n")
+    print_result(file, training, score)
 
 
 if __name__ == "__main__":

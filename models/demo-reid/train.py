@@ -6,13 +6,19 @@ held-out people as JSON. Run the same command again after an interruption.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.training import bars, batches_from, budget_of, follow, run_script, training_options
+from edge.cli.training import (
+    bars,
+    batches_from,
+    budget_of,
+    follow,
+    prepare_torch,
+    print_result,
+    run_script,
+    training_options,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,8 +32,8 @@ TRIPLET_WEIGHT = 1.0
 
 def main() -> None:
     """Draw, train, export, score."""
-    options = training_options(__doc__.splitlines()[0], out="out/demo-reid", minutes=45, batch=96)
-    options.add_argument("--people", type=int, default=3000, help="people to train on; default: %(default)s")
+    options = training_options(__doc__.splitlines()[0], out="out/demo-reid", minutes=40, batch=64)
+    options.add_argument("--people", type=int, default=2500, help="people to train on; default: %(default)s")
     options.add_argument("--views", type=int, default=12, help="pictures of each; default: %(default)s")
     options.add_argument("--held-out", type=int, default=200, help="people to score on; default: %(default)s")
     given = options.parse_args()
@@ -40,13 +46,11 @@ def main() -> None:
     from edge.nets.embedding_loss import CosineClassifier, batch_hard_loss
     from edge.nets.export import export_onnx
     from edge.nets.person_embedder import DIM, HEIGHT_PX, WIDTH_PX, PersonEmbedder
-    from edge.nets.training import Pace, Training, choose_device
+    from edge.nets.training import Pace, Training
     from edge.site.picture_store import draw_crops
     from edge.site.training_batches import CropBatches
 
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(given.seed)
-    device = choose_device(given.device)
+    device = prepare_torch(given)
     workers = max(1, given.workers)
     with bars("drawing people") as show:
         crops = draw_crops(given.cache, TRAIN_SEED, given.people, given.views, workers=workers, drawn=show)
@@ -88,15 +92,7 @@ def main() -> None:
     with bars("drawing held-out people") as show:
         held_out = draw_crops(given.cache, HELD_OUT_SEED, given.held_out, 8, workers=workers, drawn=show)
     score = score_crops(file, load_card(Path(__file__).parent), held_out)
-    result = {
-        "file": str(file),
-        "bytes": file.stat().st_size,
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "steps": training.step,
-        "minutes": round(training.elapsed_s / 60, 1),
-        **{name: round(value, 4) for name, value in score.items()},
-    }
-    sys.stdout.write(json.dumps(result) + "\n")
+    print_result(file, training, score)
 
 
 if __name__ == "__main__":
