@@ -33,12 +33,8 @@ $(READY): pyproject.toml constraints.txt
 apt: ## install the Debian packages some tests need, where that is possible
 	@.ci/apt $$(sed 's/#.*//' tests/apt-packages.txt)
 
-demo: setup ## run the main job on two cameras and write out/demo
-	@test -d "$(EDGE_SHARED)/data/video" || { \
-	  echo "make demo needs the videos and weights of $(EDGE_SHARED)/data, which are not here."; \
-	  echo "With videos of your own: $(BIN)/edge-run --cameras cams.yaml"; exit 1; }
-	EDGE_PRETRAINED="$(EDGE_SHARED)/data/models" $(BIN)/edge-run --cameras pipelines/demo/cams.yaml --out $(OUT)/demo
-	@echo "see $(OUT)/demo/report.html"
+demo: setup ## run the main job on four rendered cameras, score it, and write out/demo
+	$(BIN)/edge-run --demo --out $(OUT)/demo
 
 test: setup apt ## run the tests; ARGS="tests/flow -x" narrows them, EDGE_SLOW=1 adds the slow ones
 	$(BIN)/python -m pytest $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from edge.config.cameras import CamerasFile
     from edge.config.card import ModelCard
     from edge.config.pipeline import DetectSpec, EmbedSpec, PipelineSpec
+    from edge.evaluate.tracklet_log import TrackletLog
+    from edge.evaluate.truth_folder import SiteTruth
+    from edge.fronts.parts import Identifying
     from edge.stages.capture import CameraReader
+    from edge.stages.sink import Ground
 
 __all__ = ["assemble", "pipeline_title"]
 
@@ -30,6 +35,9 @@ def assemble(
     title: str = "",
     crops: bool = True,
     video: bool = False,
+    mosaic: bool = False,
+    truth: Path | None = None,
+    log: TrackletLog | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Make a run that is ready to start: models opened and checked, the output folder prepared.
@@ -43,24 +51,37 @@ def assemble(
         title: what the summary calls the pipeline; see :func:`pipeline_title`.
         crops: whether report.html shows pictures of people.
         video: whether to write annotated videos even where the pipeline does not say so.
+        mosaic: whether to write one video of all cameras side by side.
+        truth: folder of the truth, see :func:`edge.evaluate.truth_folder.read_truth_folder`; the run is
+            scored against it in the end. What identify is told is kept in memory for that.
+        log: notes what identify is told, to be played again.
         clock: the time; the machine's when None.
 
     Raises:
-        ConfigError: a model is unknown, or made for another task.
+        ConfigError: a model is unknown, or made for another task; a calibration or the truth is wrong.
         StartError: weights are missing or wrong, a package is missing, or the folder cannot be written.
     """
     from edge.config.secrets import redact
+    from edge.evaluate.replay_tracks import Settings
+    from edge.evaluate.run_judge import RunJudge
+    from edge.evaluate.tracklet_log import Recorder, TrackletLog
     from edge.stages.crop import Cropper
     from edge.stages.detect import Detector
     from edge.stages.embed import Embedder
     from edge.stages.identify import Identifier
     from edge.stages.refine import Refiner
-    from edge.stages.sink import open_outputs
+    from edge.stages.sink import MOSAIC, open_outputs
     from edge.stages.track import CameraTracker
     from edge.stages.tracklet import TrackletBuilder
 
     clock = clock or SystemClock()
     names = [camera.name for camera in cameras.cameras]
+    known = None if truth is None else _read_truth(truth, names)
+    ground = _ground(cameras, known)
+    if mosaic and MOSAIC in names and (video or pipeline.sink.video):
+        raise ConfigError(
+            f"camera '{MOSAIC}' and the video of all cameras would be one file; rename the camera"
+        )
     live = frozenset(camera.name for camera in cameras.cameras if camera.is_live)
     size = pipeline.channel.size
     with ExitStack() as resources:
@@ -73,7 +94,13 @@ def assemble(
         embedder = Embedder(embed_card, embed_session, pipeline.embed)
         trackers = {name: CameraTracker(pipeline.track) for name in names}
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
-        identifier = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        deciding = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        if known is not None and log is None:
+            log = TrackletLog(names)
+        identifier: Identifying = deciding if log is None else Recorder(deciding, log)
+        judge = None
+        if known is not None and log is not None:
+            judge = RunJudge(known, folder, log, Settings(pipeline.refine, pipeline.identify))
         facts = Facts(
             run=uuid.uuid4().hex[:10],
             site=cameras.site.name,
@@ -89,6 +116,9 @@ def assemble(
             cameras=names,
             crops=crops,
             video=video or pipeline.sink.video,
+            mosaic=mosaic,
+            ground=ground,
+            judge=judge,
         )
         association = Association(builders, identifier, outputs, live)
         tail = Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S)
@@ -112,6 +142,31 @@ def assemble(
 def pipeline_title(file: Path) -> str:
     """Return what a pipeline is called: its file's name, or its folder's where that is ``pipeline.yaml``."""
     return file.resolve().parent.name if file.name == "pipeline.yaml" else file.stem
+
+
+def _ground(cameras: CamerasFile, truth: SiteTruth | None) -> Ground | None:
+    """The ground plane of the cameras that are calibrated; None where none is."""
+    from edge.config.calibration import load_calibration
+    from edge.stages.sink import Ground
+
+    calibrations = {
+        camera.name: load_calibration(camera.calibration)
+        for camera in cameras.cameras
+        if camera.calibration is not None
+    }
+    return Ground(calibrations, truth.paths if truth is not None else {}) if calibrations else None
+
+
+def _read_truth(folder: Path, names: Sequence[str]) -> SiteTruth:
+    """Read the truth now, so that a mistake in it, or a missing package, is not found after the run."""
+    from edge.evaluate.site_score import require_common_camera
+    from edge.evaluate.tracking import require_metrics
+    from edge.evaluate.truth_folder import read_truth_folder
+
+    require_metrics()
+    truth = read_truth_folder(folder)
+    require_common_camera(truth.boxes, names, folder)
+    return truth
 
 
 def _frames_per_batch(spec: DetectSpec, card: ModelCard, most: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Where the files are that belong to the project but are not code: model cards and pipelines.
+"""Where the files are that belong to the project but are not code: model cards, pipelines, and the cache.
 
 In a checkout they lie at the top, beside ``edge/``. A wheel carries them inside the package, under
 ``edge/_shipped``, so that nothing but ``edge`` lands in site-packages.
@@ -6,11 +6,12 @@ In a checkout they lie at the top, beside ``edge/``. A wheel carries them inside
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from edge.errors import StartError
 
-__all__ = ["checkout_root", "models_dir", "pipelines_dir"]
+__all__ = ["cache_dir", "checkout_root", "models_dir", "pipelines_dir"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -20,6 +21,23 @@ def checkout_root() -> Path | None:
     root = _PACKAGE.parent
     is_checkout = not (_PACKAGE / "_shipped").is_dir() and (root / "pyproject.toml").is_file()
     return root if is_checkout else None
+
+
+def cache_dir() -> Path | None:
+    """Return the user's folder for what can be made again; None where there is no such place.
+
+    ``EDGE_CACHE``, else ``$XDG_CACHE_HOME/edge-reid``, else ``~/.cache/edge-reid``. It need not exist.
+    """
+    own = os.environ.get("EDGE_CACHE", "")
+    if own:
+        return Path(own).absolute()
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not Path(base).is_absolute():  # the standard says: ignore it then
+        try:
+            base = str(Path.home() / ".cache")
+        except RuntimeError:
+            return None
+    return Path(base) / "edge-reid"
 
 
 def models_dir() -> Path:

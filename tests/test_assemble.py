@@ -12,6 +12,8 @@ from edge.backends import Session
 from edge.config.cameras import CamerasFile, load_cameras
 from edge.config.pipeline import PipelineSpec, load_pipeline
 from edge.errors import ConfigError, ModelError, OutputError
+from edge.evaluate.replay_tracks import Settings, replay_tracks
+from edge.evaluate.tracklet_log import TrackletLog
 
 
 @pytest.fixture
@@ -112,3 +114,17 @@ def test_a_batch_never_exceeds_what_one_call_takes_nor_live_the_number_of_camera
 def test_a_pipeline_is_called_like_its_folder_or_its_file(tmp_path: Path) -> None:
     assert pipeline_title(Path("/etc/pipelines/fast/pipeline.yaml")) == "fast"
     assert pipeline_title(Path("/etc/night.yaml")) == "night"
+
+
+def test_what_identify_is_told_is_noted_on_request(
+    cameras: CamerasFile, pipeline: PipelineSpec, tmp_path: Path
+) -> None:
+    log = TrackletLog(["door"])
+    assert assemble(cameras, pipeline, tmp_path / "out", log=log).run().exit_code == 0
+    assert log.tracklets > 0
+    replay_tracks(log, Settings(pipeline.refine, pipeline.identify), tmp_path / "again")
+    tracks = [
+        (folder / "tracks" / "door.txt").read_text() for folder in (tmp_path / "out", tmp_path / "again")
+    ]
+    assert tracks[0] == tracks[1]
+    assert tracks[0].count("\n") > 10

@@ -341,3 +341,24 @@ def test_a_stopped_run_over_files_is_complete_up_to_where_it_was_stopped(
     assert summary["stages"]["frame"]["items"] == summary["cameras"]["door"]["frames"] > 20
     assert run.tracks()["door"]
     assert {event["run"] for event in run.events()} == {summary["run"]}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_demo_needs_nothing_but_the_installation(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EDGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "--demo", "--out", str(tmp_path / "out")],
+        env=environment | {"EDGE_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert {row["frames"] for row in summary["cameras"].values()} == {600}
+    assert summary["evaluation"]["cross_camera_idf1"] > 0.5
+    assert "Floor plan" in (tmp_path / "out" / "report.html").read_text()
+    with av.open(str(tmp_path / "out" / "video" / "mosaic.mp4")) as video:
+        assert video.streams.video[0].frames >= 600 or sum(1 for _ in video.decode(video=0)) >= 600
+    assert "without NFC" in done.stdout

@@ -96,6 +96,7 @@ def check_site(path: str | Path, pipeline: str | None = None) -> Report:
         place.append(problem)
     if document is not None:
         _check_content(report, document)
+        _check_calibrations(report, document)
     _check_pipeline(report, document, pipeline)
     return report
 
@@ -157,6 +158,22 @@ def _check_content(report: Report, document: Document) -> None:
         source = raw_source(document, number)
         if isinstance(source, FileSource) and not finding.problems and is_empty_file(source.path):
             finding.problems.append(SourceError(f"camera '{finding.name}': {source.path} is empty (0 bytes)"))
+
+
+def _check_calibrations(report: Report, document: Document) -> None:
+    """What the calibrations say; that they are there has been checked."""
+    from edge.config.calibration import load_calibration
+    from edge.config.cameras import raw_cameras
+    from edge.config.document import problems_of
+    from edge.config.paths import path_from
+
+    for finding, camera in zip(report.cameras, raw_cameras(document), strict=True):
+        named = camera.get("calibration") if isinstance(camera, dict) else None
+        if isinstance(named, str) and not finding.problems:
+            try:
+                load_calibration(path_from(named, document.folder))
+            except ConfigError as error:
+                finding.problems.extend(problems_of(error))
 
 
 def _check_pipeline(report: Report, document: Document | None, wanted: str | None) -> None:

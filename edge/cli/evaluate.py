@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.errors import ConfigError
+
 if TYPE_CHECKING:
     from edge.evaluate.return_probe import ProbeVideo, ReturnScore
     from edge.evaluate.tracking import TrackingScore
@@ -30,24 +32,27 @@ def tracking(
     same: Path | None = None,
     per_visit: int | None = None,
 ) -> int:
-    """Print how well one camera's tracks follow the truth.
+    """Print how well one camera's tracks, or those of all cameras of a site, follow the truth.
 
     Args:
-        truth: ground truth, MOTChallenge lines.
-        result: tracks, MOTChallenge lines; may be empty.
+        truth: ground truth, MOTChallenge lines; or a folder of them, a file for each camera.
+        result: tracks, MOTChallenge lines, may be empty; or a folder of them, where ``truth`` is one.
         scale: what to multiply the truth's boxes by.
         json: print one JSON object (``idf1 hota mota id_switches`` and more, also ``same`` and
             ``per_visit`` where given) instead of a table.
-        same: which ids of the truth are one person; see :mod:`edge.evaluate.visits`.
-        per_visit: an identity of the result absent for more frames counts as another one from then on.
+        same: which ids of the truth are one person; see :mod:`edge.evaluate.visits`. Not for folders.
+        per_visit: an identity of the result absent for more frames counts as another one from then on. Not
+            for folders.
 
     Returns:
         0; a bad score is not a failure.
 
     Raises:
-        ConfigError: a file is missing or malformed, or a number is out of range.
+        ConfigError: a file is missing or malformed, or an option is wrong.
         MissingExtraError: TrackEval is not installed.
     """
+    if truth.is_dir() or result.is_dir():
+        return _site(truth, result, scale, json, same, per_visit)
     from edge.evaluate.tracking import score_tracking
 
     score = score_tracking(truth, result, scale, same=same, per_visit=per_visit)
@@ -55,6 +60,37 @@ def tracking(
         print(jsonlib.dumps(score.as_json() | _terms(same, per_visit)))
     else:
         _print_table(_tracking_rows(score, same, per_visit))
+    return 0
+
+
+def _site(
+    truth: Path, result: Path, scale: float, json: bool, same: Path | None, per_visit: int | None
+) -> int:
+    """Score folders; identities are the same in all cameras."""
+    for place, other, option in ((truth, result, "--truth"), (result, truth, "--result")):
+        if not place.exists():
+            raise ConfigError("no such file or folder", file=str(place))
+        if not place.is_dir():
+            raise ConfigError(
+                f"is a file, and '{other}' is a folder; give two files or two folders",
+                key=f"{option} {place}",
+            )
+    for option, value in (("--same", same), ("--per-visit", per_visit)):
+        if value is not None:
+            raise ConfigError(
+                "is for one camera's files: a folder's truth has one id per person already", key=option
+            )
+    from edge.evaluate.site_score import evaluate_site
+
+    score = evaluate_site(truth, result, scale)
+    for warning in score.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if json:
+        print(jsonlib.dumps(score.as_json()))
+    else:
+        from edge.cli.site_table import print_site_table
+
+        print_site_table(score)
     return 0
 
 

@@ -26,8 +26,12 @@ models_app = typer.Typer(
     help="Weights: origin, licence, sha256.", no_args_is_help=True, rich_markup_mode=None
 )
 eval_app = typer.Typer(help="Scores against ground truth.", no_args_is_help=True, rich_markup_mode=None)
+site_app = typer.Typer(
+    help="The synthetic site, whose truth is known.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
+app.add_typer(site_app, name="site")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Pipeline = Annotated[
@@ -113,14 +117,28 @@ def _models_verify(
 
 @eval_app.command("tracking")
 def _eval_tracking(
-    truth: Truth,
-    result: Annotated[Path, typer.Option("--result", metavar="FILE", help="Tracks that edge-run wrote.")],
+    truth: Annotated[
+        Path,
+        typer.Option(
+            "--truth", metavar="FILE|DIR", help="Ground truth, MOTChallenge lines; DIR: a file per camera."
+        ),
+    ],
+    result: Annotated[
+        Path,
+        typer.Option(
+            "--result", metavar="FILE|DIR", help="Tracks that edge-run wrote; DIR: its output folder."
+        ),
+    ],
     scale: Scale = 1.0,
     same: Same = None,
     per_visit: PerVisit = None,
     json: Json = False,
 ) -> None:
-    """HOTA, IDF1, MOTA and identity switches of one camera's tracks."""
+    """HOTA, IDF1, MOTA and identity switches of one camera's tracks, or of all cameras of a site together.
+
+    With folders, ids are those of people, the same in every camera, and the scores across cameras are
+    printed too; a box of the truth whose seventh column is 0 counts neither way then.
+    """
     from edge.cli import evaluate
 
     run_and_exit(lambda: evaluate.tracking(truth, result, scale, json, same, per_visit))
@@ -262,3 +280,33 @@ def _eval_replay(
         json,
     )
     run_and_exit(lambda: replay.replay(request))
+
+
+@site_app.callback()
+def _site() -> None:
+    pass
+
+
+@site_app.command("render")
+def _site_render(
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="NAME", help="demo, twins, night, crowd, handover or large."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the site is written.")],
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Who the people are, and where they walk.")
+    ] = 0,
+    duration_s: Annotated[
+        float | None,
+        typer.Option("--duration-s", metavar="S", help="Length of the videos; the preset's unless given."),
+    ] = None,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Draw videos and crops also where the preset has none.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Render a site of several cameras with its ground truth: videos, cams.yaml, calibration, crops."""
+    from edge.cli import site
+
+    run_and_exit(lambda: site.render(preset, out, seed, duration_s, pixels or None, json))

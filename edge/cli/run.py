@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from edge.fronts import Result, Run
     from edge.stages.sink import TerminalView
 
-__all__ = ["app", "main", "run"]
+__all__ = ["RunOptions", "app", "execute", "main", "print_summary", "run"]
 
 # Without rich markup and completion, --help imports neither rich nor anything that computes.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -29,10 +30,16 @@ def main() -> None:
 
 @app.command()
 def _run(
-    cameras: Annotated[Path, typer.Option("--cameras", metavar="FILE", help="The cams.yaml.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the outputs go.")] = Path(
-        "out/run"
-    ),
+    cameras: Annotated[Path | None, typer.Option("--cameras", metavar="FILE", help="The cams.yaml.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Instead: four cameras of a site that is rendered, once.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Where the outputs go; out/run, or out/demo, unless given."
+        ),
+    ] = None,
     duration_s: Annotated[
         float | None, typer.Option("--duration-s", min=0.1, metavar="N", help="Finish after N seconds.")
     ] = None,
@@ -40,6 +47,21 @@ def _run(
         str | None, typer.Option("--pipeline", metavar="NAME|FILE", help="A pipeline's name, or its file.")
     ] = None,
     video: Annotated[bool, typer.Option("--video", help="Write an annotated video per camera.")] = False,
+    mosaic: Annotated[
+        bool, typer.Option("--mosaic", help="Write one annotated video of all cameras side by side.")
+    ] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth", metavar="DIR", help="Score the run against this truth, see edge eval tracking."
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="Of the demo's site; demo unless given.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, metavar="N", help="Of the demo's site; 0 unless given.")
+    ] = None,
     no_crops: Annotated[
         bool, typer.Option("--no-crops", help="Keep pictures of people out of the report.")
     ] = False,
@@ -52,35 +74,77 @@ def _run(
     Ctrl-C stops at once (130). Other exit codes: 2 wrong configuration, 3 cannot start, 4 died while running
     or a camera broke off (what the others gave is complete).
     """
-    run_and_exit(
-        lambda: run(
-            cameras,
-            out,
-            duration_s=duration_s,
-            pipeline=pipeline,
-            video=video,
-            crops=not no_crops,
-            json=json,
-            quiet=quiet,
-        )
+    options = RunOptions(
+        duration_s=duration_s, video=video, mosaic=mosaic, crops=not no_crops, json=json, quiet=quiet
     )
+    if demo:
+        for name, path in (("--cameras", cameras), ("--truth", truth)):
+            if path is not None:
+                raise typer.BadParameter("goes without --demo, which brings its own", param_hint=name)
+        from edge.cli.demo import run_demo
+
+        run_and_exit(lambda: run_demo(out or Path("out/demo"), options, preset, seed, pipeline))
+    for name, given in (("--preset", preset), ("--seed", seed)):
+        if given is not None:
+            raise typer.BadParameter("is for --demo", param_hint=name)
+    if cameras is None:
+        raise typer.BadParameter("name a cams.yaml, or give --demo", param_hint="--cameras")
+    run_and_exit(lambda: run(cameras, out or Path("out/run"), options, pipeline=pipeline, truth=truth))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is asked for besides its cameras.
+
+    duration_s: finish after so many seconds; None goes on until the cameras end.
+    video, mosaic: annotated videos of each camera, and one of all.
+    crops: whether the report shows pictures of people.
+    json, quiet: what is printed at the end.
+    """
+
+    duration_s: float | None = None
+    video: bool = False
+    mosaic: bool = False
+    crops: bool = True
+    json: bool = False
+    quiet: bool = False
 
 
 def run(
-    cameras: Path,
-    out: Path,
-    *,
-    duration_s: float | None = None,
-    pipeline: str | None = None,
-    video: bool = False,
-    crops: bool = True,
-    json: bool = False,
-    quiet: bool = False,
+    cameras: Path, out: Path, options: RunOptions, *, pipeline: str | None = None, truth: Path | None = None
 ) -> int:
-    """Check, assemble, run, and say how it went; the arguments are the options of ``edge-run``.
+    """Check, assemble, run, and say how it went.
+
+    Args:
+        cameras: the cams.yaml.
+        out: the output folder.
+        options: what else is wanted.
+        pipeline: name or file; None takes the one the cameras file names, or else the default.
+        truth: folder to score the run against.
 
     Returns:
         The exit code.
+
+    Raises:
+        EdgeError: the run cannot start.
+    """
+    result = execute(cameras, out, options, pipeline=pipeline, truth=truth)
+    if isinstance(result, int):
+        return result
+    if options.json:
+        print(result.summary.to_json(), end="")
+    elif not options.quiet:
+        print_summary(result, out)
+    return result.exit_code
+
+
+def execute(
+    cameras: Path, out: Path, options: RunOptions, *, pipeline: str | None, truth: Path | None
+) -> Result | int:
+    """The same up to the end of the run, with problems told on standard error; prints nothing else.
+
+    Returns:
+        How it ended; the exit code alone where a file is wrong and nothing was begun.
 
     Raises:
         EdgeError: the run cannot start.
@@ -97,27 +161,31 @@ def run(
         return code
     from edge.stages.sink import TerminalView
 
-    with TerminalView(sys.stderr.isatty() and not quiet) as view:
-        _log_to(view, quiet)
-        result = _execute(
-            _assemble(cameras, out, pipeline, video, crops), duration_s, None if quiet else view
-        )
+    with TerminalView(sys.stderr.isatty() and not options.quiet) as view:
+        _log_to(view, options.quiet)
+        ready = _assemble(cameras, out, options, pipeline, truth)
+        result = _execute(ready, options.duration_s, None if options.quiet else view)
     _complain(result.problems)
-    if json:
-        print(result.summary.to_json(), end="")
-    elif not quiet:
-        _print_table(result, out)
-    return result.exit_code
+    return result
 
 
-def _assemble(cameras: Path, out: Path, pipeline: str | None, video: bool, crops: bool) -> Run:
+def _assemble(cameras: Path, out: Path, options: RunOptions, pipeline: str | None, truth: Path | None) -> Run:
     from edge.assemble import assemble, pipeline_title
     from edge.config.cameras import load_cameras
     from edge.config.pipeline import DEFAULT, find_pipeline, load_pipeline
 
     site = load_cameras(cameras)
     file = find_pipeline(pipeline or site.pipeline or DEFAULT)
-    return assemble(site, load_pipeline(str(file)), out, title=pipeline_title(file), crops=crops, video=video)
+    return assemble(
+        site,
+        load_pipeline(str(file)),
+        out,
+        title=pipeline_title(file),
+        crops=options.crops,
+        video=options.video,
+        mosaic=options.mosaic,
+        truth=truth,
+    )
 
 
 def _execute(run: Run, duration_s: float | None, view: TerminalView | None) -> Result:
@@ -155,9 +223,11 @@ def _complain(problems: Iterable[EdgeError]) -> None:
         print(redact(line), file=sys.stderr)
 
 
-def _print_table(result: Result, out: Path) -> None:
+def print_summary(result: Result, out: Path) -> None:
     """Print how it went: a line per camera, what took how long, and where the outputs are."""
     import sys
+
+    from edge.cli.plain_table import print_table
 
     summary = result.summary
     cameras: list[Sequence[str]] = [("camera", "frames", "fps", "dropped", "reconnects", "state")]
@@ -175,37 +245,7 @@ def _print_table(result: Result, out: Path) -> None:
         people += f", {summary.unknown} unknown"
     print(f"{people} in {summary.wall_s:.1f} s")
     for rows in (cameras, stages):
-        if sys.stdout.isatty():
-            _print_rich(rows)
-        else:
+        if not sys.stdout.isatty():
             print()
-            _print_plain(rows)
+        print_table(rows, words=("state",))
     print(f"\nsee {out / 'report.html'}, events.jsonl, tracks/ and summary.json beside it")
-
-
-def _print_rich(rows: list[Sequence[str]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, title in enumerate(rows[0]):
-        table.add_column(title, justify="right" if _is_number(rows, index) else "left")
-    for row in rows[1:]:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
-
-
-def _print_plain(rows: list[Sequence[str]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            f"{cell:>{width}}" if _is_number(rows, index) else f"{cell:<{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join(cells).rstrip())
-
-
-def _is_number(rows: list[Sequence[str]], column: int) -> bool:
-    return column > 0 and rows[0][column] != "state"

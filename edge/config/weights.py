@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from edge.config.secrets import redact
 from edge.errors import ModelError
-from edge.resources import checkout_root
+from edge.resources import checkout_root, models_dir
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -63,8 +63,13 @@ def search_folders() -> list[Path]:
 
 
 def locate_weights(card: ModelCard) -> list[Path]:
-    """Every place that has a file of the card's name, best first; nothing is read or checked."""
-    places = (place for folder in search_folders() for place in (folder, folder / card.name))
+    """Every place that has a file of the card's name, best first; nothing is read or checked.
+
+    Besides :func:`search_folders`, and after them, the folder of the shipped card: the project's own small
+    networks lie beside theirs.
+    """
+    places = [place for folder in search_folders() for place in (folder, folder / card.name)]
+    places.append(models_dir() / card.name)
     return [place / card.file for place in places if (place / card.file).is_file()]
 
 

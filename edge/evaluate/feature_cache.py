@@ -1,7 +1,7 @@
 """Features kept in the user's cache folder, so that the same pictures are not embedded twice.
 
-One list of pictures described by one network is one file, ``$XDG_CACHE_HOME/edge-reid/features/<key>.npz``
-(``~/.cache`` where the variable is not set). The key is a digest of everything the features depend on: the
+One list of pictures described by one network is one file, ``features/<key>.npz`` in
+:func:`edge.resources.cache_dir`. The key is a digest of everything the features depend on: the
 network's fingerprint and input, and the folder, name, size and modification time of every picture. While
 the list is being worked through, finished parts lie in ``<key>.parts/``; after an interruption they are
 taken up again. Files are written under another name first, so what is there is whole. Everything may be
@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.resources import cache_dir
 
 __all__ = ["FeatureCache", "Features", "cache_folder"]
 
@@ -49,13 +51,8 @@ class Features:
 
 def cache_folder() -> Path | None:
     """Where features are kept; None where the user has no such place. It need not exist."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not Path(base).is_absolute():  # the standard says: ignore it then
-        try:
-            base = str(Path.home() / ".cache")
-        except RuntimeError:
-            return None
-    return Path(base) / "edge-reid" / "features"
+    cache = cache_dir()
+    return None if cache is None else cache / "features"
 
 
 class FeatureCache:

@@ -2,7 +2,8 @@
 
 The metrics are given the boxes in memory, so no folder in a benchmark's layout is needed. Every box of
 the truth is a pedestrian and counts, also one whose seventh column is 0 (which MOTChallenge's own
-evaluation of 2015 leaves out); a box is found at an IoU of 0.5 (HOTA averages over 0.05 to 0.95).
+evaluation of 2015 leaves out, and so does :mod:`edge.evaluate.site_score`); a box is found at an IoU of
+0.5 (HOTA averages over 0.05 to 0.95).
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from edge.errors import ConfigError, MissingExtraError
 from edge.evaluate.mot import MotBoxes, read_mot
 from edge.evaluate.visits import join_people, split_visits
 
-__all__ = ["TrackingScore", "box_ious", "read_truth", "require_metrics", "score_boxes", "score_tracking"]
+__all__ = [
+    "TrackingScore",
+    "box_ious",
+    "read_people",
+    "read_truth",
+    "require_metrics",
+    "score_boxes",
+    "score_tracking",
+]
 
 _Boxes = NDArray[np.float64]
 _Data = dict[str, int | list[NDArray[np.int64]] | list[_Boxes]]
@@ -102,15 +111,19 @@ def read_truth(truth: Path, scale: float = 1.0, same: Path | None = None) -> Mot
     Raises:
         ConfigError: a file is missing or malformed, the truth is empty, or the scale is no positive number.
     """
+    boxes = read_people(truth, scale)
+    if not len(boxes):
+        raise ConfigError("holds no boxes, so nothing can be scored against it", file=str(truth))
+    return boxes if same is None else join_people(boxes, same)
+
+
+def read_people(truth: Path, scale: float = 1.0) -> MotBoxes:
+    """The same for one camera of several, which may have seen nobody."""
     if not (math.isfinite(scale) and scale > 0):
         raise ConfigError(f"must be a positive number (got {scale:g})", key="--scale")
     boxes = read_mot(truth)
-    if not len(boxes):
-        raise ConfigError("holds no boxes, so nothing can be scored against it", file=str(truth))
-    if boxes.ids.min() < 0:
+    if boxes.ids.min(initial=0) < 0:
         raise ConfigError("a truth needs an identity for every box (found a negative id)", file=str(truth))
-    if same is not None:
-        boxes = join_people(boxes, same)
     return boxes.scaled(scale)
 
 

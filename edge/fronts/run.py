@@ -233,7 +233,7 @@ class Run:
         code, problems = self._judge(error, asked, torn_down)
         summary = self.summary(code, str(problems[0]) if problems else "")
         try:
-            self._outputs.close(summary)
+            summary = self._outputs.close(summary)
         except EdgeError as failure:
             problems = (*problems, failure)
             code = code or failure.exit_code

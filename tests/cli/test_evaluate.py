@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mot_boxes import boxes_of, walk, write_boxes
 
 from edge.cli import evaluate
 from edge.cli.main import main
@@ -104,3 +105,65 @@ def test_a_list_that_joins_two_people_is_exit_code_2(
 def test_the_table_says_what_an_identity_is(truth: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate.tracking(truth, truth, per_visit=20)
     assert "20 frames of absence" in " ".join(capsys.readouterr().out.split())
+
+
+# --- folders ---
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder of truths, and one of results in which the second camera has the two people swapped."""
+    pair, swapped = walk(1, 0, range(1, 11)), walk(2, 0, range(1, 11))
+    pair, swapped = pair + walk(2, 100, range(1, 11)), swapped + walk(1, 100, range(1, 11))
+    for camera, rows in (("door", pair), ("yard", swapped)):
+        write_boxes(tmp_path / "site" / "truth" / f"{camera}.txt", boxes_of(pair))
+        write_boxes(tmp_path / "run" / "tracks" / f"{camera}.txt", boxes_of(rows))
+    return tmp_path / "site", tmp_path / "run"
+
+
+def test_folders_are_scored_across_cameras(
+    site: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("eval", "tracking", "--truth", site[0], "--result", site[1])
+    assert run_edge(monkeypatch, *arguments, "--json") == 0
+    score = json.loads(capsys.readouterr().out)
+    assert (score["idf1"], score["cross_camera_idf1"]) == (1, 0.5)
+    assert {name: one["idf1"] for name, one in score["cameras"].items()} == {"door": 1, "yard": 1}
+    assert run_edge(monkeypatch, *arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["camera", "door", "yard", "each", "across"]
+    assert lines[-1].split()[2] == "0.500"
+
+
+def test_a_camera_that_one_folder_lacks_is_a_warning(
+    site: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site[1] / "tracks" / "yard.txt").unlink()
+    assert run_edge(monkeypatch, "eval", "tracking", "--truth", site[0], "--result", site[1]) == 0
+    assert capsys.readouterr().err == (
+        "warning: camera 'yard': no result, so everybody there counts as missed\n"
+    )
+
+
+@pytest.mark.parametrize("option", [("--same", "ids.txt"), ("--per-visit", "40")])
+def test_options_for_one_camera_are_refused_with_folders(
+    option: tuple[str, str],
+    site: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ("eval", "tracking", "--truth", site[0], "--result", site[1], *option)
+    assert run_edge(monkeypatch, *arguments) == 2
+    assert capsys.readouterr().err.startswith(f"{option[0]}: is for one camera's files")
+
+
+def test_a_file_beside_a_folder_is_refused(
+    site: tuple[Path, Path],
+    truth: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_edge(monkeypatch, "eval", "tracking", "--truth", truth, "--result", site[1]) == 2
+    assert "give two files or two folders" in capsys.readouterr().err
+    assert run_edge(monkeypatch, "eval", "tracking", "--truth", site[0], "--result", "gone") == 2
+    assert capsys.readouterr().err == "gone: no such file or folder\n"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from small_videos import write_video
-from tiny_models import write_pipeline
+from tiny_models import BOX, write_pipeline
 from typer.testing import CliRunner, Result
 
+from edge.cli.main import app as edge
 from edge.cli.run import app
+from edge.evaluate.replay_tracks import SWITCHES
 
 Edge = Callable[..., Result]
 
@@ -27,14 +28,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_pipeline(tmp_path)
     monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = before, level
 
 
 @pytest.fixture
@@ -262,3 +255,92 @@ def test_help_names_every_option_and_imports_nothing_that_computes() -> None:
     assert (done.returncode, done.stderr.strip()) == (0, "[]")
     for option in ("--cameras", "--out", "--duration-s", "--pipeline", "--video", "--no-crops", "--json"):
         assert option in done.stdout
+
+
+# --- a run whose truth is known ---
+
+
+@pytest.fixture
+def truth(site: Path) -> Path:
+    """Where the tiny detector sees its person, in both cameras: person 5."""
+    left, top, right, bottom = (edge * size for edge, size in zip(BOX, (160, 120) * 2, strict=True))
+    line = f"{left:g},{top:g},{right - left:g},{bottom - top:g},1,-1,-1,-1\n"
+    (site / "truth").mkdir()
+    for camera in ("door", "yard"):
+        (site / "truth" / f"{camera}.txt").write_text("".join(f"{n},5,{line}" for n in range(1, 31)))
+    return site
+
+
+def test_a_run_is_scored_against_its_truth(truth: Path, edge_run: Edge) -> None:
+    cameras = DOOR + "  - {name: yard, source: door.mp4}\n"
+    result = edge_run(cameras, "--json", "--truth", str(truth))
+    assert result.exit_code == 0, result.stderr
+    summary = json.loads(result.stdout)
+    assert summary == json.loads((truth / "out" / "summary.json").read_text())
+    evaluation = summary["evaluation"]
+    assert evaluation["idf1"] > 0.9
+    assert set(evaluation["cameras"]) == {"door", "yard"}
+    assert evaluation["people"] == {"5": 1}
+    assert set(evaluation["without"]) == set(SWITCHES)
+    assert "Against the truth" in (truth / "out" / "report.html").read_text()
+    alone = CliRunner().invoke(
+        edge, ["eval", "tracking", "--truth", str(truth), "--result", str(truth / "out"), "--json"]
+    )
+    scores = json.loads(alone.stdout)
+    assert {key: round(value, 6) for key, value in scores.items() if isinstance(value, float)} == {
+        key: value for key, value in evaluation.items() if isinstance(value, float)
+    }
+
+
+def test_a_truth_that_does_not_fit_stops_the_run_before_it_begins(site: Path, edge_run: Edge) -> None:
+    result = edge_run(DOOR, "--truth", str(site / "nowhere"))
+    assert result.exit_code == 2
+    assert only_line(result) == f"{site}/nowhere: no such folder"
+    (site / "gate.txt").write_text("1,1,0,0,5,5\n")
+    result = edge_run(DOOR, "--truth", str(site))
+    assert result.exit_code == 2
+    assert "no camera has both: truth of gate, results of door" in only_line(result)
+    assert not (site / "out").exists()
+
+
+def test_a_mosaic_is_written_on_request(site: Path, edge_run: Edge) -> None:
+    assert edge_run(DOOR + "  - {name: yard, source: door.mp4}\n", "--mosaic").exit_code == 0
+    assert [path.name for path in (site / "out" / "video").iterdir()] == ["mosaic.mp4"]
+
+
+def test_a_camera_called_like_the_mosaic_is_refused_beside_it(site: Path, edge_run: Edge) -> None:
+    cameras = "  - {name: mosaic, source: door.mp4}\n"
+    result = edge_run(cameras, "--mosaic", "--video")
+    assert result.exit_code == 2
+    assert "rename the camera" in only_line(result)
+    assert edge_run(cameras, "--mosaic").exit_code == 0
+
+
+def test_a_calibrated_camera_has_a_floor_plan(site: Path, edge_run: Edge) -> None:
+    (site / "calib.yaml").write_text(
+        "image_to_ground_m: [[0.1, 0, 0], [0, -0.1, 12], [0, 0, 1]]\nsize_px: [160, 120]\n"
+    )
+    assert edge_run("  - {name: door, source: door.mp4, calibration: calib.yaml}\n").exit_code == 0
+    assert "Floor plan" in (site / "out" / "report.html").read_text()
+
+
+def test_a_wrong_calibration_is_2_with_its_line(site: Path, edge_run: Edge) -> None:
+    (site / "calib.yaml").write_text("image_to_ground_m: 3\nsize_px: [160, 120]\n")
+    result = edge_run("  - {name: door, source: door.mp4, calibration: calib.yaml}\n")
+    assert result.exit_code == 2
+    assert only_line(result).startswith(f"{site}/calib.yaml:1: image_to_ground_m")
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ((), "name a cams.yaml, or give --demo"),
+        (("--cameras", "c.yaml", "--seed", "1"), "is for --demo"),
+        (("--demo", "--cameras", "c.yaml"), "goes without --demo"),
+        (("--demo", "--truth", "t"), "goes without --demo"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(options: tuple[str, ...], line: str) -> None:
+    result = CliRunner().invoke(app, list(options))
+    assert result.exit_code == 2
+    assert line in result.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from edge.config import weights
 from edge.config.card import ModelCard
-from edge.config.weights import find_weights, pull, pull_folder, search_folders, verify
+from edge.config.weights import find_weights, locate_weights, pull, pull_folder, search_folders, verify
 from edge.errors import ModelError
 
 GOOD = bytes(range(256)) * 9000  # more than two chunks
@@ -113,6 +113,18 @@ class TestLookingUp:
         (elsewhere / "pretrained").mkdir()
         (elsewhere / "pretrained" / "my_net.onnx").symlink_to(path)
         assert find_weights(card_of()) == elsewhere / "pretrained" / "my_net.onnx"
+
+    def test_the_shipped_cards_own_folder_comes_last(
+        self, tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(weights, "models_dir", lambda: tmp_path / "models")
+        shipped = put(tmp_path / "models" / "my-net")
+        assert find_weights(card_of()) == shipped
+        monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path / "nets"))
+        named = put(tmp_path / "nets")
+        assert find_weights(card_of()) == named
+        here = put(elsewhere / "pretrained")
+        assert locate_weights(card_of()) == [here, named, shipped]
 
     def test_a_missing_file_says_what_to_put_where_and_where_it_comes_from(self, elsewhere: Path) -> None:
         with pytest.raises(ModelError) as caught:

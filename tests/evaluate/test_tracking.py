@@ -7,24 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mot_boxes import boxes_of, walk, write_boxes
 
 from edge.errors import ConfigError, MissingExtraError
 from edge.evaluate.mot import MotBoxes, read_mot
 from edge.evaluate.tracking import TrackingScore, box_ious, score_boxes, score_tracking
-
-
-def boxes_of(rows: list[tuple[int, int, float]]) -> MotBoxes:
-    """(frame, id, left) rows; every box is 10 wide and 20 high."""
-    table = np.array(rows, dtype=float).reshape(-1, 3)
-    boxes = np.zeros((len(table), 4))
-    boxes[:, 0] = table[:, 2]
-    boxes[:, 2:] = (10, 20)
-    return MotBoxes(table[:, 0].astype(int), table[:, 1].astype(int), boxes, np.ones(len(table)))
-
-
-def walk(person: int, left: float, frames: range) -> list[tuple[int, int, float]]:
-    return [(frame, person, left) for frame in frames]
-
 
 TEN = range(1, 11)
 TWO_PEOPLE = walk(1, 0, TEN) + walk(2, 100, TEN)
@@ -144,37 +131,31 @@ def test_ious_of_known_pairs() -> None:
 # --- files ---
 
 
-def write(path: Path, boxes: MotBoxes) -> Path:
-    rows = zip(boxes.frames, boxes.ids, boxes.boxes_ltwh_px, strict=True)
-    path.write_text("".join(f"{f},{i},{','.join(f'{n:g}' for n in box)},1,-1,-1,-1\n" for f, i, box in rows))
-    return path
-
-
 def test_the_scale_multiplies_the_truth(tmp_path: Path) -> None:
     result = boxes_of(TWO_PEOPLE)
-    truth = write(tmp_path / "truth.txt", result.scaled(1.6))
-    tracks = write(tmp_path / "tracks.txt", result)
+    truth = write_boxes(tmp_path / "truth.txt", result.scaled(1.6))
+    tracks = write_boxes(tmp_path / "tracks.txt", result)
     assert score_tracking(truth, tracks, 0.625).idf1 == 1
     assert score_tracking(truth, tracks).idf1 < 1
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_scale_that_is_no_positive_number_is_refused(scale: float, tmp_path: Path) -> None:
-    truth = write(tmp_path / "truth.txt", boxes_of(TWO_PEOPLE))
+    truth = write_boxes(tmp_path / "truth.txt", boxes_of(TWO_PEOPLE))
     with pytest.raises(ConfigError, match="--scale: must be a positive number"):
         score_tracking(truth, truth, scale)
 
 
 def test_an_empty_truth_is_an_error_and_an_empty_result_is_not(tmp_path: Path) -> None:
-    truth = write(tmp_path / "truth.txt", boxes_of(TWO_PEOPLE))
-    empty = write(tmp_path / "empty.txt", boxes_of([]))
+    truth = write_boxes(tmp_path / "truth.txt", boxes_of(TWO_PEOPLE))
+    empty = write_boxes(tmp_path / "empty.txt", boxes_of([]))
     assert score_tracking(truth, empty).idf1 == 0
     with pytest.raises(ConfigError, match=r"empty\.txt: holds no boxes"):
         score_tracking(empty, truth)
 
 
 def test_a_truth_without_identities_is_an_error(tmp_path: Path) -> None:
-    detections = write(tmp_path / "det.txt", boxes_of(walk(-1, 0, TEN)))
+    detections = write_boxes(tmp_path / "det.txt", boxes_of(walk(-1, 0, TEN)))
     with pytest.raises(ConfigError, match=r"det\.txt: .*needs an identity"):
         score_tracking(detections, detections)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from edge.stages.sink.base import Sink
-from edge.stages.sink.outputs import Outputs, open_outputs
+from edge.stages.sink.footpaths import Ground
+from edge.stages.sink.mosaic import MOSAIC
+from edge.stages.sink.outputs import Judge, Outputs, open_outputs
 from edge.stages.sink.summary import CameraRow, ChannelRow, RunSummary, StageRow
 from edge.stages.sink.terminal import CameraLine, LiveSnapshot, StageLine, TerminalView
 
 __all__ = [
+    "MOSAIC",
     "CameraLine",
     "CameraRow",
     "ChannelRow",
+    "Ground",
+    "Judge",
     "LiveSnapshot",
     "Outputs",
     "RunSummary",

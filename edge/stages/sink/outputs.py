@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from edge.errors import RunError
+from edge.errors import EdgeError, RunError
 from edge.records.frame import Frame
 from edge.records.identity import Decision, LiveIdentity, Settled
 from edge.stages.sink.base import Sink
 from edge.stages.sink.events import EventSink
 from edge.stages.sink.folder import prepare_folder
+from edge.stages.sink.footpaths import Ground
+from edge.stages.sink.mosaic import MosaicSink
 from edge.stages.sink.mot import MotSink
 from edge.stages.sink.report import ReportSink
 from edge.stages.sink.summary import RunSummary, SummaryFile
 from edge.stages.sink.video import VideoSink
 
-__all__ = ["Outputs", "open_outputs"]
+__all__ = ["Judge", "Outputs", "open_outputs"]
+
+Judge = Callable[[], Mapping[str, object]]
 
 
 class Outputs:
@@ -30,14 +35,25 @@ class Outputs:
         sinks: told about everything.
         summary: keeps summary.json; None writes none.
         films: sinks that are told about pictures only.
+        pages: sinks that are told about everything, and closed after ``judge`` has judged.
+        judge: compares what the sinks wrote with the truth; returns the evaluation. Asked once, when the
+            sinks are closed, and only of a run that did not fail.
     """
 
     def __init__(
-        self, sinks: Sequence[Sink], summary: SummaryFile | None = None, films: Sequence[Sink] = ()
+        self,
+        sinks: Sequence[Sink],
+        summary: SummaryFile | None = None,
+        films: Sequence[Sink] = (),
+        pages: Sequence[Sink] = (),
+        judge: Judge | None = None,
     ) -> None:
-        self._sinks = list(sinks)
+        self._writers = list(sinks)
+        self._pages = list(pages)
+        self._sinks = [*sinks, *pages]
         self._films = list(films)
         self._summary = summary
+        self._judge = judge
         self._closed = False
 
     @property
@@ -75,26 +91,42 @@ class Outputs:
         if self._summary is not None:
             self._summary.progress(make)
 
-    def close(self, summary: RunSummary) -> None:
+    def close(self, summary: RunSummary) -> RunSummary:
         """Write what is left; later calls do nothing.
 
+        Returns:
+            The summary as it was written, with the evaluation where there is one.
+
         Raises:
-            RunError: the first output that could not be written; the others are complete.
+            EdgeError: the first output that could not be written, or the judge's; the others are complete.
         """
         if self._closed:
-            return
+            return summary
         self._closed = True
-        closers = [sink.close for sink in (*self._sinks, *self._films)]
+        failures: list[EdgeError] = []
+        self._close([sink.close for sink in (*self._writers, *self._films)], summary, failures)
+        if self._judge is not None and not summary.exit and not failures:
+            try:
+                summary = replace(summary, evaluation=self._judge())
+            except EdgeError as error:
+                failures.append(error)
+        closers = [sink.close for sink in self._pages]
         if self._summary is not None:
             closers.append(self._summary.close)
-        first: RunError | None = None
+        self._close(closers, summary, failures)
+        if failures:
+            raise failures[0]
+        return summary
+
+    @staticmethod
+    def _close(
+        closers: Sequence[Callable[[RunSummary], None]], summary: RunSummary, failures: list[EdgeError]
+    ) -> None:
         for close in closers:
             try:
                 close(summary)
             except RunError as error:
-                first = first or error
-        if first is not None:
-            raise first
+                failures.append(error)
 
 
 def open_outputs(
@@ -105,6 +137,9 @@ def open_outputs(
     cameras: Sequence[str],
     crops: bool = True,
     video: bool = False,
+    mosaic: bool = False,
+    ground: Ground | None = None,
+    judge: Judge | None = None,
 ) -> Outputs:
     """Prepare the output folder and open everything ``edge-run`` writes.
 
@@ -114,16 +149,25 @@ def open_outputs(
         run: id of this run.
         cameras: names of all cameras.
         crops: whether report.html shows pictures of people.
-        video: whether to write annotated videos.
+        video: whether to write an annotated video of each camera.
+        mosaic: whether to write one of all cameras side by side.
+        ground: the site's ground plane, for the report's floor plan.
+        judge: see :class:`Outputs`.
 
     Raises:
         OutputError: the folder cannot be made or written, or other files are in the way.
         RunError: a file in it cannot be written.
     """
     prepare_folder(folder)
-    sinks = [
-        EventSink(folder, site=site, run=run),
-        MotSink(folder, cameras),
-        ReportSink(folder, crops=crops),
-    ]
-    return Outputs(sinks, SummaryFile(folder), [VideoSink(folder)] if video else [])
+    films: list[Sink] = []
+    if video:
+        films.append(VideoSink(folder))
+    if mosaic:
+        films.append(MosaicSink(folder, cameras))
+    return Outputs(
+        [EventSink(folder, site=site, run=run), MotSink(folder, cameras)],
+        SummaryFile(folder),
+        films,
+        [ReportSink(folder, crops=crops, ground=ground)],
+        judge,
+    )

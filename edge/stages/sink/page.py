@@ -30,7 +30,7 @@ a { color: inherit; text-decoration: none; }
 .tile b { display: block; font-size: 24px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 13px; }
 .panel { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px;
-  margin-bottom: 12px; }
+  margin-bottom: 12px; min-width: 0; }
 .panel > header { display: flex; gap: 12px; align-items: baseline; margin-bottom: 10px; }
 .scroll { overflow-x: auto; }
 svg.lanes { display: block; width: 100%; min-width: 640px; height: auto; }
@@ -38,6 +38,27 @@ svg .tick { stroke: var(--line); stroke-width: 1; }
 svg text.tick { stroke: none; fill: var(--soft); font-size: 11px; }
 svg text.bar { font-size: 11px; font-weight: 600; }
 svg a:hover rect { opacity: 0.8; }
+.plans { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 12px; }
+.plans.wide { grid-template-columns: 1fr; }
+svg.plan { display: block; width: 100%; height: auto; border-radius: 6px; }
+svg .floor { fill: var(--ground); }
+svg .view { fill: var(--ink); fill-opacity: 0.035; stroke: var(--soft); stroke-opacity: 0.35;
+  stroke-dasharray: 4 4; }
+svg polyline { fill: none; stroke-linejoin: round; stroke-linecap: round; }
+svg .path { stroke-width: 2; stroke-opacity: 0.8; }
+svg .way { stroke: var(--soft); stroke-opacity: 0.45; stroke-width: 5; }
+svg .who:hover .path { stroke-width: 5; stroke-opacity: 1; }
+svg text.end { font-size: 10px; font-weight: 700; }
+svg path.camera { fill: var(--ink); }
+svg text.camera { font-size: 12px; font-weight: 600; fill: var(--ink); paint-order: stroke;
+  stroke: var(--ground); stroke-width: 3px; }
+.smalls { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 8px; }
+.smalls.wide { grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); }
+.small { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--mark);
+  border-radius: 8px; padding: 8px; font-size: 13px; }
+.small svg { display: block; width: 100%; height: auto; border-radius: 4px; }
+.small span { display: flex; justify-content: space-between; margin-top: 4px; color: var(--soft); }
+.small b { color: var(--ink); font-weight: 600; }
 .people { display: grid; grid-template-columns: repeat(auto-fill, minmax(232px, 1fr)); gap: 12px; }
 .person { background: var(--card); border: 1px solid var(--line); border-top: 4px solid var(--mark);
   border-radius: 10px; padding: 12px 14px 14px; scroll-margin-top: 16px; }

@@ -10,7 +10,10 @@ from pathlib import Path
 from edge.records.identity import Decision, Settled
 from edge.stages.sink.album import Album, Person, Picture
 from edge.stages.sink.base import Sink
+from edge.stages.sink.evaluation import evaluation_section
+from edge.stages.sink.floor_plan import draw_floor_plan
 from edge.stages.sink.folder import replace_text
+from edge.stages.sink.footpaths import Footpaths, Ground
 from edge.stages.sink.page import page, table, tile
 from edge.stages.sink.palette import hex_colour, identity_rgb
 from edge.stages.sink.summary import RunSummary
@@ -31,15 +34,24 @@ class ReportSink(Sink):
         crops: False leaves all pictures of people out of the page.
         people: most identities shown.
         pictures_per_person: most pictures of each.
+        ground: the site's ground plane, for the floor plan; None draws none.
     """
 
     def __init__(
-        self, folder: Path, *, crops: bool = True, people: int = 200, pictures_per_person: int = 6
+        self,
+        folder: Path,
+        *,
+        crops: bool = True,
+        people: int = 200,
+        pictures_per_person: int = 6,
+        ground: Ground | None = None,
     ) -> None:
         self._path = folder / "report.html"
         self._crops = crops
         self._album = Album(people, pictures_per_person if crops else 0)
         self._timeline = Timeline()
+        self._ground = ground
+        self._footpaths = Footpaths(ground.calibrations if ground is not None else {})
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Take in pictures and changes of mind."""
@@ -47,9 +59,11 @@ class ReportSink(Sink):
             self._album.decide(decision)
             if decision.type == "identity.merge" and decision.previous > 0 and decision.identity > 0:
                 self._timeline.merge(decision.previous, decision.identity)
+                self._footpaths.merge(decision.previous, decision.identity)
 
     def settle(self, settled: Settled) -> None:
         """Take in when people were where."""
+        self._footpaths.settle(settled)
         for identity, first_ns, last_ns in self._timeline.settle(settled):
             self._album.sight(identity, settled.camera, first_ns, last_ns)
 
@@ -57,6 +71,7 @@ class ReportSink(Sink):
         """Make one person of two."""
         self._album.merge(old, new)
         self._timeline.merge(old, new)
+        self._footpaths.merge(old, new)
 
     def close(self, summary: RunSummary) -> None:
         """Write the page."""
@@ -68,9 +83,10 @@ class ReportSink(Sink):
             f"{summary.site}: people seen",
             [
                 *_head(summary),
+                *evaluation_section(summary.evaluation),
+                *self._floor_plan(summary),
                 *self._timelines(summary),
                 *self._people(),
-                *_evaluation(summary.evaluation),
                 *_cameras(summary),
                 *_stages(summary),
                 f"<footer>Run {html.escape(summary.run)}"
@@ -79,6 +95,14 @@ class ReportSink(Sink):
                 + " · times are UTC · edge-reid</footer>",
             ],
         )
+
+    def _floor_plan(self, summary: RunSummary) -> list[str]:
+        if self._ground is None:
+            return []
+        people = (summary.evaluation or {}).get("people")
+        called = {int(one): int(who) for one, who in people.items()} if isinstance(people, Mapping) else {}
+        drawn = draw_floor_plan(self._ground, self._footpaths.of(), called)
+        return [drawn] if drawn else []
 
     def _timelines(self, summary: RunSummary) -> list[str]:
         span_ns = self._timeline.span_ns()
@@ -182,17 +206,6 @@ def _figure(picture: Picture, identity: int) -> str:
         f'height="{height_px}" alt="id {identity} in {camera} at {when}">'
         f"<figcaption>{camera}</figcaption></figure>"
     )
-
-
-def _evaluation(scores: Mapping[str, object] | None) -> list[str]:
-    if not scores:
-        return []
-    rows = [
-        [str(key), f"{value:.3f}" if isinstance(value, float) else str(value)]
-        for key, value in scores.items()
-        if isinstance(value, (int, float, str))
-    ]
-    return ["<h2>Against the truth</h2>", table(["score", "value"], rows)]
 
 
 def _cameras(summary: RunSummary) -> list[str]:

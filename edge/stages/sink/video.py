@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import RunError
 from edge.records.frame import Frame
 from edge.records.identity import LiveIdentity
 from edge.stages.sink.base import Sink
+from edge.stages.sink.film import Film, close_all
 from edge.stages.sink.folder import writing
 from edge.stages.sink.palette import identity_rgb, ink_rgb
 from edge.stages.sink.summary import RunSummary
 
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.video.stream import VideoStream
-
 __all__ = ["VideoSink", "draw_people"]
-
-_TICKS_PER_S = 1000
-_NOMINAL_FPS = 25
 
 
 class VideoSink(Sink):
@@ -41,7 +32,7 @@ class VideoSink(Sink):
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
         self._folder = folder / "video"
         self._threads = threads
-        self._films: dict[str, _Film] = {}
+        self._films: dict[str, Film] = {}
 
     def show(self, frame: Frame, live: LiveIdentity) -> None:
         """Add a frame with the people in it."""
@@ -51,7 +42,7 @@ class VideoSink(Sink):
             path = self._folder / f"{frame.camera}.mp4"
             with writing(path):
                 self._folder.mkdir(exist_ok=True)
-                film = _Film(path, width, height, self._threads)
+                film = Film(path, width, height, self._threads)
             self._films[frame.camera] = film
         picture = frame.image_bgr_hwc.copy()
         draw_people(picture, live)
@@ -60,74 +51,7 @@ class VideoSink(Sink):
 
     def close(self, summary: RunSummary) -> None:
         """Finish every file; the first error is raised after the last file."""
-        first: RunError | None = None
-        for film in self._films.values():
-            try:
-                with writing(film.path):
-                    film.close()
-            except RunError as error:
-                first = first or error
-        if first is not None:
-            raise first
-
-
-class _Film:
-    """One video file being written."""
-
-    def __init__(self, path: Path, width: int, height: int, threads: int) -> None:
-        import av
-
-        self.path = path
-        self._width = width - width % 2
-        self._height = height - height % 2
-        self._first_ns = 0
-        self._last_pts = -1
-        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-        self._container: OutputContainer = av.open(
-            str(path), "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}
-        )
-        stream = self._container.add_stream(codec, rate=_NOMINAL_FPS)
-        self._stream: VideoStream = stream  # type: ignore[assignment]
-        self._stream.width = self._width
-        self._stream.height = self._height
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.time_base = Fraction(1, _TICKS_PER_S)
-        self._stream.codec_context.time_base = Fraction(1, _TICKS_PER_S)
-        self._stream.codec_context.thread_count = threads
-        self._stream.codec_context.max_b_frames = 0  # else a fragmented file starts late
-        if codec == "libx264":
-            self._stream.options = {"preset": "veryfast", "crf": "25"}
-        else:
-            self._stream.bit_rate = 4 * self._width * self._height
-
-    def add(self, image_bgr_hwc: NDArray[np.uint8], captured_at_ns: int) -> None:
-        """Encode one picture; one that is not later than the last is put one tick after it."""
-        import av
-        import cv2
-
-        if image_bgr_hwc.shape[:2] != (self._height, self._width):
-            if (
-                abs(image_bgr_hwc.shape[0] - self._height) < 2
-                and abs(image_bgr_hwc.shape[1] - self._width) < 2
-            ):
-                image_bgr_hwc = np.ascontiguousarray(image_bgr_hwc[: self._height, : self._width])
-            else:  # the camera came back with another size
-                image_bgr_hwc = cv2.resize(image_bgr_hwc, (self._width, self._height))  # type: ignore[assignment]
-        if self._last_pts < 0:
-            self._first_ns = captured_at_ns
-        pts = max(self._last_pts + 1, (captured_at_ns - self._first_ns) * _TICKS_PER_S // 1_000_000_000)
-        picture = av.VideoFrame.from_ndarray(image_bgr_hwc, format="bgr24")
-        picture.pts = pts
-        picture.time_base = Fraction(1, _TICKS_PER_S)
-        self._last_pts = pts
-        self._container.mux(self._stream.encode(picture))
-
-    def close(self) -> None:
-        """Encode what the encoder still holds and close the file, whatever happens."""
-        try:
-            self._container.mux(self._stream.encode(None))
-        finally:
-            self._container.close()
+        close_all(self._films.values())
 
 
 def draw_people(image_bgr_hwc: NDArray[np.uint8], live: LiveIdentity) -> None:

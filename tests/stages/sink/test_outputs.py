@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.errors import OutputError, RunError
+from edge.errors import ConfigError, OutputError, RunError
 from edge.records.crop import Crop
 from edge.records.frame import Frame
 from edge.records.identity import Decision, LiveIdentity, Settled
@@ -82,3 +83,40 @@ def test_a_place_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
         open_outputs(tmp_path / "file" / "out", site="s", run="r", cameras=["door"])
+
+
+def test_a_judge_is_asked_once_the_tracks_are_complete_and_heard_in_summary_and_report(
+    tmp_path: Path, make_decision: MakeDecision, make_settled: MakeSettled, summary: RunSummary
+) -> None:
+    def judge() -> dict[str, object]:
+        lines = (tmp_path / "tracks" / "door.txt").read_text("ascii").splitlines()
+        assert [line.split(",")[1] for line in lines] == ["1", "1"], "merged identities are renamed by then"
+        return {"idf1": 0.875}
+
+    outputs = open_outputs(tmp_path, site="s", run="r", cameras=["door"], judge=judge)
+    outputs.decide([make_decision(identity=1), make_decision(identity=2)])
+    outputs.settle(make_settled([(1, 1), (2, 2)]))
+    outputs.merge(2, 1)
+    written = outputs.close(summary)
+    assert written.evaluation == {"idf1": 0.875}
+    assert json.loads((tmp_path / "summary.json").read_text("utf-8"))["evaluation"] == {"idf1": 0.875}
+    assert "0.875" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_judge_that_cannot_judge_leaves_the_outputs_complete(tmp_path: Path, summary: RunSummary) -> None:
+    def judge() -> dict[str, object]:
+        raise ConfigError("no truth")
+
+    outputs = open_outputs(tmp_path, site="s", run="r", cameras=["door"], judge=judge)
+    with pytest.raises(ConfigError, match="no truth"):
+        outputs.close(summary)
+    assert "evaluation" not in json.loads((tmp_path / "summary.json").read_text("utf-8"))
+    assert (tmp_path / "report.html").exists()
+
+
+def test_a_run_that_failed_is_not_judged(tmp_path: Path, summary: RunSummary) -> None:
+    def judge() -> dict[str, object]:
+        raise AssertionError("not asked")
+
+    outputs = open_outputs(tmp_path, site="s", run="r", cameras=["door"], judge=judge)
+    assert outputs.close(replace(summary, exit=4)).evaluation is None

@@ -1,0 +1,1 @@
+"""Networks written out in torch; every module here is imported late, since torch is optional."""

@@ -1,0 +1,191 @@
+"""Pictures drawn once and kept in a file, since drawing takes longer than learning from a picture does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import OutputError
+from edge.site.samples import random_crop, random_scene
+
+__all__ = ["CropSet", "SceneSet", "SceneTruth", "draw_crops", "draw_scenes"]
+
+Drawn = Callable[[int, int], None]  # (pictures so far, pictures in all)
+
+_PART = 16  # pictures of one piece of work
+SCENE_SIZE_PX = (640, 360)
+CROP_SIZE_PX = (64, 128)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneTruth:
+    """Who is on one scene; row i of every array is one person.
+
+    boxes_px: float32 (n, 4)  left, top, right, bottom
+    visible: float32 (n,)     share of the whole body that is in the picture and not hidden
+    """
+
+    boxes_px: NDArray[np.float32]
+    visible: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneSet:
+    """Scenes with everybody in them.
+
+    images_bgr_nhwc: uint8 (n, h, w, 3), in a file
+    truths: one for each
+    """
+
+    images_bgr_nhwc: NDArray[np.uint8]
+    truths: tuple[SceneTruth, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropSet:
+    """Several views of each of many people.
+
+    images_bgr_pvhwc: uint8 (people, views, h, w, 3), in a file
+    """
+
+    images_bgr_pvhwc: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a store holds; another order means another store."""
+
+    kind: str
+    first_seed: int
+    count: int
+    views: int
+    width_px: int
+    height_px: int
+
+
+def draw_scenes(
+    folder: Path, first_seed: int, count: int, *, workers: int = 1, drawn: Drawn | None = None
+) -> SceneSet:
+    """The scenes of ``count`` seeds, drawn unless the folder has them already.
+
+    Args:
+        folder: where they are kept; about 0.7 MB each.
+        first_seed: of the first scene; the others follow.
+        count: how many.
+        workers: processes that draw.
+        drawn: told how far it is.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    order = _Order("scenes", first_seed, count, 1, *SCENE_SIZE_PX)
+    jobs = [
+        (first_seed + start, min(_PART, count - start), SCENE_SIZE_PX) for start in range(0, count, _PART)
+    ]
+    shape = (count, SCENE_SIZE_PX[1], SCENE_SIZE_PX[0], 3)
+    file, notes = _fill(folder, order, shape, _scene_part, jobs, workers, drawn)
+    truths = tuple(
+        SceneTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1))
+        for boxes, visible in notes
+    )
+    return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
+
+
+def draw_crops(
+    folder: Path, first_seed: int, people: int, views: int, *, workers: int = 1, drawn: Drawn | None = None
+) -> CropSet:
+    """``views`` crops of each of ``people`` people, drawn unless the folder has them already.
+
+    Args:
+        folder: where they are kept; 25 kB each.
+        first_seed: of the first person; the others follow.
+        people: how many.
+        views: how many of each, of view seeds 0 and on.
+        workers: processes that draw.
+        drawn: told how far it is.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    order = _Order("crops", first_seed, people, views, *CROP_SIZE_PX)
+    jobs = [(first_seed + person, views, CROP_SIZE_PX) for person in range(people)]
+    shape = (people, views, CROP_SIZE_PX[1], CROP_SIZE_PX[0], 3)
+    file, _ = _fill(folder, order, shape, _crop_part, jobs, workers, drawn)
+    return CropSet(np.memmap(file, np.uint8, "r", shape=shape))
+
+
+_Job = tuple[int, int, tuple[int, int]]
+_Note = tuple[list[list[float]], list[float]]
+_Part = tuple[NDArray[np.uint8], list[_Note]]
+
+
+def _scene_part(job: _Job) -> _Part:
+    first, count, size = job
+    samples = [random_scene(seed, size) for seed in range(first, first + count)]
+    notes = [
+        (sample.boxes_px.round(2).tolist(), (sample.visible * sample.inside).round(3).tolist())
+        for sample in samples
+    ]
+    return np.stack([sample.image_bgr_hwc for sample in samples]), notes
+
+
+def _crop_part(job: _Job) -> _Part:
+    person, views, size = job
+    return np.stack([random_crop(person, view, size) for view in range(views)])[None], []
+
+
+def _fill(
+    folder: Path,
+    order: _Order,
+    shape: tuple[int, ...],
+    part_of: Callable[[_Job], _Part],
+    jobs: Sequence[_Job],
+    workers: int,
+    drawn: Drawn | None,
+) -> tuple[Path, list[_Note]]:
+    """Draw everything into one file, unless it is there; returns it, and what was noted of each picture."""
+    name = f"{order.kind}-{order.first_seed}-{order.count}x{order.views}"
+    file, list_file = folder / f"{name}.u8", folder / f"{name}.json"
+    try:
+        if list_file.is_file():
+            listed = json.loads(list_file.read_text(encoding="utf-8"))
+            if listed["order"] == asdict(order) and file.stat().st_size == int(np.prod(shape)):
+                return file, listed["notes"]
+        folder.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")
+        pictures = np.memmap(part, np.uint8, "w+", shape=shape)
+        notes: list[_Note] = []
+        start = 0
+        for images, more in _drawn_parts(part_of, jobs, workers):
+            pictures[start : start + len(images)] = images
+            start += len(images)
+            notes += more
+            if drawn is not None:
+                drawn(start, shape[0])
+        pictures.flush()
+        part.replace(file)
+        list_file.write_text(json.dumps({"order": asdict(order), "notes": notes}), encoding="utf-8")
+    except OSError as error:
+        need = int(np.prod(shape)) / 1e9
+        raise OutputError(
+            f"cannot keep drawn pictures in {folder} ({need:.1f} GB): {error.strerror or error}"
+        ) from None
+    return file, notes
+
+
+def _drawn_parts(part_of: Callable[[_Job], _Part], jobs: Sequence[_Job], workers: int) -> Iterator[_Part]:
+    """The parts in order, from this process or from several."""
+    cv2.setNumThreads(1)
+    if workers <= 1:
+        yield from map(part_of, jobs)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        yield from pool.map(part_of, jobs)
