@@ -103,12 +103,22 @@ def _models_pull(names: Annotated[list[str], typer.Argument(metavar="NAME...")],
 
 @models_app.command("verify")
 def _models_verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None, json: Json = False
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    ckpt_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--ckpt-dir",
+            "--ckpt_dir",
+            metavar="DIR",
+            help="Check the generator's weights in this folder, name by name, instead of cards.",
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Check weights against their card; all that are here unless named."""
     from edge.cli import models
 
-    run_and_exit(lambda: models.verify(names or [], json))
+    run_and_exit(lambda: models.verify(names or [], json, ckpt_dir))
 
 
 @eval_app.command("tracking")

@@ -10,54 +10,17 @@ Camera and view embeddings (section 3.3) are not used here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["TransReID", "TransReIDSizes"]
+from edge.nets.sizes import TransReIDSizes
+
+__all__ = ["TransReID"]
 
 EPS = 1e-6  # of every layer norm
-
-
-@dataclass(frozen=True, slots=True)
-class TransReIDSizes:
-    """Everything that decides the shapes of a :class:`TransReID`.
-
-    picture_px: height and width of the input.
-    patch_px, stride_px: side of a patch, and the distance from one to the next.
-    width, depth, heads: of the transformer; both branches have one block more.
-    parts: how many local features.
-    shift, groups: how far the patches are rolled, and into how many groups they are dealt, before they
-        are cut into parts.
-    people: classes of the classifiers, which only training uses.
-    pretraining_classes: of the backbone's own classifier, which nothing uses.
-    """
-
-    picture_px: tuple[int, int] = (256, 128)
-    patch_px: int = 16
-    stride_px: int = 12
-    width: int = 768
-    depth: int = 12
-    heads: int = 12
-    parts: int = 4
-    shift: int = 5
-    groups: int = 2
-    people: int = 751
-    pretraining_classes: int = 1000
-
-    @property
-    def patches(self) -> int:
-        """How many patches a picture has."""
-        high, wide = ((side - self.patch_px) // self.stride_px + 1 for side in self.picture_px)
-        return high * wide
-
-    @property
-    def dim(self) -> int:
-        """Length of the feature: the global one and the local ones behind one another."""
-        return self.width * (1 + self.parts)
 
 
 class TransReID(nn.Module):

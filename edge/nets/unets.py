@@ -14,28 +14,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-__all__ = ["SD15_UNET", "DenoisingUNet", "build_denoising_unet", "build_reference_unet"]
+from edge.nets.sizes import SD15_UNET
 
-# Stable Diffusion 1.5, as in its unet/config.json. attention_head_dim is the number of heads there.
-SD15_UNET: dict[str, Any] = {
-    "sample_size": 64,
-    "in_channels": 4,
-    "out_channels": 4,
-    "center_input_sample": False,
-    "flip_sin_to_cos": True,
-    "freq_shift": 0,
-    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
-    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
-    "block_out_channels": [320, 640, 1280, 1280],
-    "layers_per_block": 2,
-    "downsample_padding": 1,
-    "mid_block_scale_factor": 1,
-    "act_fn": "silu",
-    "norm_num_groups": 32,
-    "norm_eps": 1e-05,
-    "cross_attention_dim": 768,
-    "attention_head_dim": 8,
-}
+__all__ = ["DenoisingUNet", "build_denoising_unet", "build_reference_unet"]
 
 
 class DenoisingUNet(UNet2DConditionModel):
@@ -78,7 +59,7 @@ class _PosedConv(nn.Conv2d):
 
 
 def build_denoising_unet(config: Mapping[str, Any] | None = None) -> DenoisingUNet:
-    """A denoising UNet with random weights; :data:`SD15_UNET` unless given another config."""
+    """A denoising UNet with random weights; SD-1.5's unless given another config."""
     unet = DenoisingUNet(**_relevant(config or SD15_UNET))
     plain = unet.conv_in
     unet.conv_in = _PosedConv(plain.in_channels, plain.out_channels, plain.kernel_size, padding=plain.padding)

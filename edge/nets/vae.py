@@ -9,21 +9,10 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 
-__all__ = ["SD_VAE", "build_vae", "decode", "encode", "rename_old_keys"]
+from edge.nets.sizes import SD_VAE
 
-# sd-vae-ft-mse, as in its config.json.
-SD_VAE: dict[str, Any] = {
-    "in_channels": 3,
-    "out_channels": 3,
-    "down_block_types": ["DownEncoderBlock2D"] * 4,
-    "up_block_types": ["UpDecoderBlock2D"] * 4,
-    "block_out_channels": [128, 256, 512, 512],
-    "layers_per_block": 2,
-    "act_fn": "silu",
-    "latent_channels": 4,
-    "norm_num_groups": 32,
-    "sample_size": 256,
-}
+__all__ = ["build_vae", "decode", "encode", "rename_old_keys"]
+
 # What latents are multiplied with, so that they have about unit variance; upstream's constant.
 SCALE = 0.18215
 
@@ -34,7 +23,7 @@ _NEW_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_
 
 
 def build_vae(config: Mapping[str, Any] | None = None) -> AutoencoderKL:
-    """An autoencoder with random weights; :data:`SD_VAE` unless given another config."""
+    """An autoencoder with random weights; sd-vae-ft-mse's unless given another config."""
     relevant = {key: value for key, value in (config or SD_VAE).items() if not key.startswith("_")}
     return AutoencoderKL(**relevant)
 

@@ -8,7 +8,8 @@ from oracle import arrays, check_rule, fill, manifest, shapes_of
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from edge.nets.transreid import TransReID, TransReIDSizes  # noqa: E402
+from edge.nets.sizes import TransReIDSizes  # noqa: E402
+from edge.nets.transreid import TransReID  # noqa: E402
 
 SMALL = TransReIDSizes(picture_px=(64, 32), stride_px=8, width=16, depth=3, heads=2, people=5)
 

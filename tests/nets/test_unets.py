@@ -8,7 +8,8 @@ from oracle import manifest, shapes_of
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("diffusers", reason="diffusers is not installed")
 
-from edge.nets.unets import SD15_UNET, build_denoising_unet, build_reference_unet  # noqa: E402
+from edge.nets.sizes import SD15_UNET  # noqa: E402
+from edge.nets.unets import build_denoising_unet, build_reference_unet  # noqa: E402
 from edge.nets.vae import build_vae  # noqa: E402
 
 
