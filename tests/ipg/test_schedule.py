@@ -47,7 +47,7 @@ def test_a_net_that_knows_the_picture_draws_it(kind: str, steps: int) -> None:
 
 @pytest.mark.parametrize("deviation", [0.25, 0.6])
 def test_five_steps_of_second_order_are_as_precise_as_twenty_of_first(deviation: float) -> None:
-    """On pictures that are normal with mean 0.5, whose prediction is known; 1000 steps are taken for the truth."""
+    """On normally distributed pictures, whose prediction is known; 1000 steps are taken for the truth."""
 
     def run(sampler: Ddim | DpmSolver) -> torch.Tensor:
         alphas = alphas_cumprod().double()
