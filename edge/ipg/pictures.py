@@ -26,9 +26,11 @@ __all__ = [
     "read_picture",
     "reference_of",
     "save_picture",
+    "save_plain",
     "to_pose_input",
     "to_reid_input",
     "to_vae_input",
+    "write_whole",
 ]
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
@@ -149,7 +151,25 @@ def save_picture(image_rgb: NDArray[np.uint8], path: Path) -> None:
     _replace(path, lambda file: picture.save(file, "JPEG", quality=95, exif=exif, xmp=_XMP.encode()))
 
 
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
+def save_plain(image_rgb: NDArray[np.uint8], path: Path) -> None:
+    """Write a picture that shows nobody, e.g. a pose, as ``.png``.
+
+    Raises:
+        RunError: it cannot be written; nothing is left behind.
+    """
+    _replace(path, lambda file: Image.fromarray(image_rgb).save(file, "PNG"))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it under its name.
+
+    Raises:
+        RunError: it cannot be written; nothing is left behind.
+    """
+    _replace(path, lambda file: file.write_bytes(content))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
