@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.cli.progress import processors, progress_bars
+from edge.cli.progress import progress_bars
 from edge.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -158,9 +158,7 @@ def _open(request: Request, options: Options) -> Any:
     from edge.nets.checkpoints import load_nets
 
     device = choose_device(request.device)
-    if device.type == "cpu":
-        torch.set_num_threads(processors())
-    else:
+    if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = request.preset != "exact"
         torch.backends.cuda.matmul.allow_tf32 = request.preset != "exact"
     dtype = choose_dtype(options, device)

@@ -92,9 +92,13 @@ def load_nets(
         net: torch.nn.Module = getattr(nets, name)
         if name == "vae" and vae_half:
             state = {key: tensor.half() for key, tensor in state.items()}
-        net.load_state_dict(state, strict=True, assign=True)
         once = name in ("reid", "ifr", "vae") and dtype == torch.float16
-        net.to(device=device, dtype=torch.float32 if once else dtype)
+        own = torch.float32 if once else dtype
+        placed = {
+            key: tensor.to(device, own if tensor.is_floating_point() else tensor.dtype)
+            for key, tensor in state.items()
+        }
+        net.load_state_dict(placed, strict=True, assign=True)
         net.requires_grad_(False).eval()
     return nets
 

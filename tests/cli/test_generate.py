@@ -24,7 +24,9 @@ import edge  # noqa: E402
 from edge.cli.generate import Request, draw_poses, generate  # noqa: E402
 from edge.errors import ConfigError, MissingExtraError, ModelError, OutputError, RunError  # noqa: E402
 from edge.evaluate.market import parse_name, read_generated  # noqa: E402
+from edge.nets import checkpoints  # noqa: E402
 
+LOADED: dict[str, Any] = {}
 Capture = pytest.CaptureFixture[str]
 NAMES = ("0002_c1s1_000451_03", "0007_c2s1_000100_01", "0007_c3s1_000200_01")
 
@@ -37,6 +39,22 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def few_threads() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
+    """Networks of the common folder are loaded once, since that takes longer than drawing with them."""
+    real = checkpoints.load_nets
+
+    def load(folder: Path, **how: Any) -> Any:
+        if folder != weights:
+            return real(folder, **how)
+        key = repr(sorted(how.items(), key=str))
+        if key not in LOADED:
+            LOADED[key] = real(folder, **how)
+        return LOADED[key]
+
+    monkeypatch.setattr(checkpoints, "load_nets", load)
 
 
 @pytest.fixture
@@ -260,6 +278,7 @@ def test_a_full_disk_ends_the_run_with_one_line(
 
     def full(image: Any, path: Path) -> None:
         if len(written) == 3:
+            path.parent.mkdir(parents=True)
             (path.parent / f".{path.name}.{os.getpid()}.new").symlink_to("/dev/full")
         written.append(path)
         real(image, path)
@@ -286,7 +305,7 @@ def test_an_interrupted_run_leaves_no_half_picture_and_goes_on(
     request_: Request, capsys: Capture, tmp_path: Path
 ) -> None:
     """The real command, stopped by Ctrl-C as soon as the first canvas is there."""
-    for number in range(30):
+    for number in range(6):
         save(request_.ref_dir / f"extra{number}.jpg", seed=number)
     command = [
         *(sys.executable, "-c", "from edge.cli.main import main; main()", "generate", "--device", "cpu"),
@@ -308,7 +327,7 @@ def test_an_interrupted_run_leaves_no_half_picture_and_goes_on(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors.decode()
     made = content(request_.out_dir)
-    assert 0 < len([name for name in made if name.endswith(".jpg")]) < 33
+    assert 0 < len([name for name in made if name.endswith(".jpg")]) < 9
     for name in made:
         assert not Path(name).name.startswith(".")
         if name.endswith((".png", ".jpg")):
@@ -316,7 +335,7 @@ def test_an_interrupted_run_leaves_no_half_picture_and_goes_on(
                 picture.load()
     told = run(request_, capsys)
     assert told["resumed"] > 0
-    assert len(list(request_.out_dir.glob("*.jpg"))) == 33
+    assert len(list(request_.out_dir.glob("*.jpg"))) == 9
 
 
 def test_poses_are_drawn_from_a_file_of_keypoints(tmp_path: Path, capsys: Capture) -> None:
