@@ -7,7 +7,6 @@ left ear. Right and left are the person's own.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.config.json_object import read_json_object
 from edge.errors import ConfigError
 
 __all__ = ["KEYPOINTS", "Skeleton", "read_keypoints", "standard_skeletons"]
@@ -54,13 +54,8 @@ def read_keypoints(path: Path) -> list[Skeleton]:
     Raises:
         ConfigError: it cannot be read, or is neither.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror or error}", file=str(path)) from None
-    except ValueError as error:
-        raise ConfigError(f"is no JSON ({error})", file=str(path)) from None
-    if not isinstance(content, dict) or ("poses" in content) == ("people" in content):
+    content = read_json_object(path)
+    if ("poses" in content) == ("people" in content):
         raise ConfigError("must be an object with 'poses' or with 'people', see docs/ipg.md", file=str(path))
     try:
         skeletons = _own_form(content) if "poses" in content else _openpose_form(content, path.stem)

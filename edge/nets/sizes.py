@@ -7,12 +7,12 @@ module knows neither torch nor diffusers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from edge.config.json_object import read_json_object
 from edge.errors import ConfigError
 
 __all__ = ["SD15_UNET", "SD_VAE", "UNET_FOLDERS", "VAE_FOLDERS", "IpgSizes", "TransReIDSizes", "read_sizes"]
@@ -134,7 +134,7 @@ def read_sizes(folder: Path) -> IpgSizes:
         ConfigError: a file of sizes is no JSON object, or has an unknown key or a value of the wrong kind.
     """
     file = folder / CONFIG_FILE
-    given = _read_object(file) if file.is_file() else {}
+    given = read_json_object(file) if file.is_file() else {}
     known = {one.name for one in fields(IpgSizes)}
     _require_known(given, known, file)
     for key, places, defaults in (("unet", UNET_FOLDERS, SD15_UNET), ("vae", VAE_FOLDERS, SD_VAE)):
@@ -147,7 +147,7 @@ def read_sizes(folder: Path) -> IpgSizes:
             None,
         )
         if key not in given and own is not None:
-            config = _read_object(own)
+            config = read_json_object(own)
             told = {name: value for name, value in config.items() if not name.startswith("_")}
             given[key] = {**defaults, **{name: told[name] for name in defaults if name in told}}
         elif key in given:
@@ -199,15 +199,3 @@ def _require_known(given: Mapping[str, object], known: set[str], file: Path, key
         raise ConfigError(
             f"unknown key '{unknown[0]}'; known here: {', '.join(sorted(known))}", file=str(file), key=key
         )
-
-
-def _read_object(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror or error}", file=str(file)) from None
-    except ValueError as error:
-        raise ConfigError(f"is no JSON ({error})", file=str(file)) from None
-    if not isinstance(found, dict):
-        raise ConfigError("must be a JSON object", file=str(file))
-    return found

@@ -338,6 +338,47 @@ def test_an_interrupted_run_leaves_no_half_picture_and_goes_on(
     assert len(list(request_.out_dir.glob("*.jpg"))) == 9
 
 
+def test_upstreams_command_line_is_understood_and_every_option_arrives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from typer.testing import CliRunner
+
+    import edge.cli.generate as module
+    from edge.cli.main import app
+
+    seen: list[Request] = []
+    monkeypatch.setattr(module, "generate", lambda request: seen.append(request) or 3)
+    upstream = "generate --ckpt_dir pretrained --pose_dir p --ref_dir r --out_dir o"
+    every = (
+        "generate --ckpt-dir w --ref-dir r --out-dir o --keypoints k.json --preset exact --steps 9 --guidance 2 "
+        "--scheduler dpmpp --seed 4 --upstream-seeds --similarity-min 0.5 --device cuda:1 --dtype float16 "
+        "--memory-mb 100 --compile --json"
+    )
+    for line in (upstream, every):
+        assert CliRunner().invoke(app, line.split()).exit_code == 3
+    assert seen == [
+        Request(Path("pretrained"), Path("r"), Path("o"), pose_dir=Path("p")),
+        Request(
+            Path("w"),
+            Path("r"),
+            Path("o"),
+            keypoints=Path("k.json"),
+            preset="exact",
+            steps=9,
+            guidance=2.0,
+            scheduler="dpmpp",
+            seed=4,
+            upstream_seeds=True,
+            similarity_min=0.5,
+            device="cuda:1",
+            dtype="float16",
+            memory_mb=100,
+            compile=True,
+            json=True,
+        ),
+    ]
+
+
 def test_poses_are_drawn_from_a_file_of_keypoints(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "mine.json"
     file.write_text(json.dumps({"poses": {"jump": [[0.5, 0.5]] * 18}}), encoding="utf-8")

@@ -51,7 +51,8 @@ def test_the_two_forms_of_files_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([], "must be an object with 'poses' or with 'people'"),
+        ([], "must be a JSON object"),
+        ({"poses": {}, "people": []}, "must be an object with 'poses' or with 'people'"),
         ({"poses": {}}, "holds no pose"),
         ({"poses": {"a": POINTS[:5]}}, "must have 18 keypoints"),
         ({"poses": {"../a": POINTS}}, "may be used"),
