@@ -350,9 +350,9 @@ def test_upstreams_command_line_is_understood_and_every_option_arrives(
     monkeypatch.setattr(module, "generate", lambda request: seen.append(request) or 3)
     upstream = "generate --ckpt_dir pretrained --pose_dir p --ref_dir r --out_dir o"
     every = (
-        "generate --ckpt-dir w --ref-dir r --out-dir o --keypoints k.json --preset exact --steps 9 --guidance 2 "
-        "--scheduler dpmpp --seed 4 --upstream-seeds --similarity-min 0.5 --device cuda:1 --dtype float16 "
-        "--memory-mb 100 --compile --json"
+        "generate --ckpt-dir w --ref-dir r --out-dir o --keypoints k.json --preset exact --steps 9 "
+        "--guidance 2 --scheduler dpmpp --seed 4 --upstream-seeds --similarity-min 0.5 --device cuda:1 "
+        "--dtype float16 --memory-mb 100 --compile --json"
     )
     for line in (upstream, every):
         assert CliRunner().invoke(app, line.split()).exit_code == 3
