@@ -27,7 +27,8 @@ from edge.nets.vae import decode
 
 __all__ = ["Generator", "OutOfMemory", "Pair"]
 
-# Bytes of one row of a batch, per number of the first layer's output: measured on a CPU at SD-1.5 size.
+# Numbers held for one row of a batch, per number of the first layer's output: the skips and one feed-forward
+# layer at full size make about 30. An estimate; a batch that does not fit is halved anyway.
 ROW_FACTOR = 45
 
 _Item = TypeVar("_Item")
@@ -59,7 +60,8 @@ class Generator:
     """Draws people.
 
     Args:
-        nets: of :func:`edge.nets.checkpoints.load_nets`, on one device.
+        nets: of :func:`edge.nets.checkpoints.load_nets`, on one device. They belong to the newest generator
+            that was made with them.
         options: how.
     """
 
