@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -72,7 +72,8 @@ class Generator:
         self._conditioner = Conditioner(nets, self._reader, bank_half=options.bank_half)
         self._layout = torch.channels_last if options.channels_last else torch.contiguous_format
         for net in (nets.denoising_unet, nets.reference_unet, nets.pose_guider, nets.vae):
-            net.to(memory_format=self._layout)  # type: ignore[call-overload]
+            move: Any = net.to  # torch's types do not know this argument alone
+            move(memory_format=self._layout)
         if options.compile:
             nets.denoising_unet.compile()
         self._pairs_max = max(self._rows_max() // (2 if options.guidance > 1 else 1), 1)
