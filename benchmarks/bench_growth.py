@@ -95,8 +95,8 @@ def measure(hours: float, rate: float, dimensions: int, people_max: int | None) 
         "benchmark": "growth",
         "machine": machine(),
         "commit": commit(),
-        "input": f"{len(CAMERAS)} cameras, {rate:g} new people per second and camera, {dimensions} dimensions,"
-        f" {hours:g} h",
+        "input": f"{len(CAMERAS)} cameras, {rate:g} new people per second and camera,"
+        f" {dimensions} dimensions, {hours:g} h",
         "ms": {
             "first_min": round(minutes[0], 3),
             "full": round(settled, 3),

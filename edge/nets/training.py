@@ -162,7 +162,7 @@ class Training:
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.parts.parameters(), _LONGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
