@@ -156,6 +156,27 @@ class WindowCentralizer:
         self._stale[lists.enter(slot, self._may(slot), self._ask())] = True
         self._search_short()
 
+    def rename(self, key: Hashable, new: Hashable) -> None:
+        """Give a feature another name; nothing else changes.
+
+        Args:
+            key: its name so far.
+            new: its name from now on.
+
+        Raises:
+            KeyError: it is not in the window.
+            ValueError: the new name is in the window already.
+        """
+        slot = self._slot(key)
+        if new in self._slots:
+            raise ValueError(f"{new!r} is in the window already")
+        self._keys[slot] = new
+        self._slots = {new if name == key else name: place for name, place in self._slots.items()}
+        for other in self._forbidden.pop(key, set()):
+            self._forbidden[other].discard(key)
+            self._forbidden[other].add(new)
+            self._forbidden.setdefault(new, set()).add(other)
+
     def expire(self, key: Hashable) -> None:
         """Forget a feature.
 

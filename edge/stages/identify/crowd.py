@@ -15,7 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ NOTED_UNITS = 3  # of a new visit's likeliest, and of each so many visits
 NOTED_VISITS = 3
 WRITTEN = 1_000_000  # times as much as a remembered visit
 ATOMS_SHARE = 2  # times together_max; where there are more, remembered visits are not taken apart
+SAME = 1e-5  # of a feature of unit length
 SHIFT_STEP = 0.1  # log-odds; who changes less is not compared anew
 
 
@@ -69,6 +70,10 @@ class Comparer(Protocol):
 
     def put(self, key: Hashable, feature: NDArray[np.float64], camera: str) -> None:
         """Take in a visit, or its new feature."""
+        ...
+
+    def rename(self, key: Hashable, new: Hashable) -> None:
+        """The same visit under another name."""
         ...
 
     def drop(self, key: Hashable) -> None:
@@ -175,10 +180,39 @@ class Crowd:
         self._keys.setdefault(unit_of(item), {})[item.key] = None
         self._touched.add(unit_of(item))
         if item.feature is not None:
-            self._comparer.put(item.key, item.feature, item.camera)
+            if old is None or old.feature is None or not np.array_equal(old.feature, item.feature):
+                self._comparer.put(item.key, item.feature, item.camera)
+            elif old.group != item.group:
+                self._keep_apart(item)
         elif old is not None and old.feature is not None:
             self._comparer.drop(item.key)
             self._rows.pop(item.key, None)
+
+    def turn(self, key: Hashable, item: Item) -> None:
+        """A visit becomes a remembered one: the same looks under another name, as a rule."""
+        old = self._items.get(key)
+        alike = (
+            old is not None
+            and key != item.key
+            and old.feature is not None
+            and item.feature is not None
+            and np.allclose(old.feature, item.feature, atol=SAME)
+        )
+        if old is None or not alike:
+            if old is not None and key != item.key:
+                self.drop(key)
+            self.put(item)
+            return
+        del self._items[key]
+        self._noted.pop(key, None)
+        self._leave(old)
+        self._items[item.key] = replace(item, feature=old.feature)
+        self._keys.setdefault(unit_of(item), {})[item.key] = None
+        self._touched.add(unit_of(item))
+        if key in self._rows:
+            self._rows[item.key] = self._rows.pop(key)
+        self._comparer.rename(key, item.key)
+        self._keep_apart(item)
 
     def drop(self, key: Hashable) -> None:
         """Forget a visit."""
@@ -275,6 +309,13 @@ class Crowd:
             if mean > best and self._one_person(mine, others):
                 best, found = mean, units
         return best, found
+
+    def _keep_apart(self, item: Item) -> None:
+        """A visit has got an identity: those known to be others are no neighbours any more."""
+        for stranger in self._strangers.apart.get(item.group, ()):
+            for key in self._keys.get(("person", stranger), ()):
+                if self._items[key].feature is not None:
+                    self._comparer.forbid(item.key, key)
 
     def _leave(self, item: Item) -> None:
         unit = unit_of(item)

@@ -66,6 +66,7 @@ class Identifier:
         self._looks: dict[int, Look] = {}
         self._grown: dict[str, set[int]] = {camera: set() for camera in cameras}
         self._remembered: dict[int, list[Exemplar]] = {}
+        self._turning: dict[Exemplar, int] = {}
         self._closed: list[tuple[Strand, Tracklet]] = []
         self._strand_count = 0
         self._identity_count = 0
@@ -236,9 +237,14 @@ class Identifier:
             if new:
                 rows = self._refiner.features(np.stack([e.vector for e in new]), [e.camera for e in new])
                 for exemplar, row in zip(new, rows, strict=True):
-                    self._crowd.put(remembered_item(identity, exemplar, row))
+                    item = remembered_item(identity, exemplar, row)
+                    self._crowd.turn(self._turning.pop(exemplar, exemplar), item)
             if kept:
                 self._remembered[identity] = kept
+        for key in self._turning.values():  # forgotten again at once
+            if key in self._crowd:
+                self._crowd.drop(key)
+        self._turning.clear()
 
     def _count_people(self) -> None:
         for camera, stays in self._visits.items():
@@ -362,9 +368,12 @@ class Identifier:
         kept = []
         for visit in self._visits[camera]:
             if visit[-1].end_s < until_s and not visit[-1].growing:  # a camera may be away meanwhile
-                self._remember(camera, visit)
+                exemplar = self._remember(camera, visit)
                 if visit[0].number in self._crowd:
-                    self._crowd.drop(visit[0].number)
+                    if exemplar is None:
+                        self._crowd.drop(visit[0].number)
+                    else:
+                        self._turning[exemplar] = visit[0].number
                 for strand in visit:
                     self._end(strand)
                     self._forget(strand)
@@ -391,7 +400,8 @@ class Identifier:
         self._looks.pop(strand.number, None)
         self._grown[strand.camera].discard(strand.number)
 
-    def _remember(self, camera: str, visit: Visit) -> None:
+    def _remember(self, camera: str, visit: Visit) -> Exemplar | None:
+        """Put a visit into the gallery, if somebody is known to have made it."""
         identity = visit[-1].identity
         if identity and visit[0].number in self._crowd:
             self._crowd.learn(visit[0].number, identity)
@@ -402,8 +412,10 @@ class Identifier:
                     self._gallery.part(identity, third)
                     self._crowd.part(identity, third)
         exemplar = exemplar_of(visit, self._spec)
-        if identity and exemplar is not None and weight_of(visit) >= self._spec.weight_min:
-            self._gallery.add(identity, exemplar)
+        if not identity or exemplar is None or weight_of(visit) < self._spec.weight_min:
+            return None
+        self._gallery.add(identity, exemplar)
+        return exemplar
 
 
 def _numbers(visit: Visit) -> tuple[int, ...]:

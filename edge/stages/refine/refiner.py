@@ -116,6 +116,15 @@ class Refiner:
         if self._window is not None:
             self._enter(self._window, key)
 
+    def rename(self, key: Hashable, new: Hashable) -> None:
+        """The same visit under another name."""
+        self._rows[new], self._cameras[new] = self._rows.pop(key), self._cameras.pop(key)
+        if key in self._changed:
+            self._changed.discard(key)
+            self._changed.add(new)
+        if self._window is not None:
+            self._window.rename(key, new)
+
     def drop(self, key: Hashable) -> None:
         """Forget a visit."""
         del self._rows[key]

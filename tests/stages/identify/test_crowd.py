@@ -153,6 +153,16 @@ def test_nobody_at_all() -> None:
     assert crowd_of([]).regroup() == []
 
 
+def test_a_visit_that_is_remembered_is_the_same_visit_under_another_name() -> None:
+    crowd = crowd_of([seen(1, 0, 0), seen(2, 0, 0, "hall")])
+    assert names(crowd.regroup()) == [{1, 2}]
+    crowd.turn(1, remembered(5, 0, 0))
+    assert 1 not in crowd
+    assert names(crowd.regroup()) == [{-5, 2}]
+    crowd.turn(2, remembered(6, 0, 1, "hall"))
+    assert names(crowd.regroup()) == [{-6}, {-5}], "other looks than it had"
+
+
 class Bustle:
     """Visits that come and go at random, and people of whom one visit each is remembered."""
 

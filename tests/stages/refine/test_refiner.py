@@ -194,6 +194,14 @@ class Stream:
         elif what < 0.8:
             key = keys[int(self.rng.integers(len(keys)))]
             self.put(key, self.now[key][1])
+        elif what < 0.85:
+            key, new = keys[int(self.rng.integers(len(keys)))], self.next
+            self.next += 1
+            self.now = {new if name == key else name: value for name, value in self.now.items()}
+            if key in self.seen:
+                self.seen[new] = self.seen.pop(key)
+            self.apart |= {pair - {key} | {new} for pair in self.apart if key in pair}
+            self.refiner.rename(key, new)
         elif what < 0.9:
             key = keys[int(self.rng.integers(len(keys)))]
             del self.now[key]
