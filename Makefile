@@ -9,6 +9,8 @@ OUT := out
 TORCH ?= torch==2.13.0+cpu
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 NO_TORCH := echo "no $(TORCH) here: the tests of tensors will be skipped"
+NO_IPG := echo "no diffusers here: the tests of the pedestrian generator will be skipped"
+HAS_TORCH := -c 'import torch' 2>/dev/null
 export EDGE_SHARED ?= $(abspath ../shared)
 
 .DEFAULT_GOAL := help
@@ -27,6 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "Python has no venv; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@test -z "$(TORCH)" || $(BIN)/python $(PIP_INSTALL) --only-binary=:all: "$(TORCH)" 2>/dev/null || $(NO_TORCH)
 	@$(BIN)/python $(PIP_INSTALL) -e '.[dev]'
+	@! $(BIN)/python $(HAS_TORCH) || $(BIN)/python $(PIP_INSTALL) -e '.[ipg]' || $(NO_IPG)
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || .ci/apt libgl1 libglib2.0-0
 	@touch $@
 
@@ -64,6 +67,8 @@ wheel-test: wheel apt ## run the tests against the built wheel
 	@test -z "$(TORCH)" || $(WHEEL_TEST)/venv/bin/python $(PIP_INSTALL) --only-binary=:all: "$(TORCH)" 2>/dev/null \
 	  || $(NO_TORCH)
 	$(WHEEL_TEST)/venv/bin/python $(PIP_INSTALL) "$$(ls $(OUT)/wheel/*.whl)[dev]"
+	@! $(WHEEL_TEST)/venv/bin/python $(HAS_TORCH) \
+	  || $(WHEEL_TEST)/venv/bin/python $(PIP_INSTALL) "$$(ls $(OUT)/wheel/*.whl)[ipg]" || $(NO_IPG)
 	cp -r tests pyproject.toml $(wildcard docs benchmarks) $(WHEEL_TEST)/copy/
 	cd $(WHEEL_TEST)/copy && EDGE_WHEEL_TEST=1 ../venv/bin/python -m pytest $(ARGS)
 

@@ -13,16 +13,62 @@ Both are shrunk towards doing nothing while little has been seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.centralize.camera_mean import RunningCameraMean
 
-__all__ = ["FeatureSpace"]
+__all__ = ["FeatureSpace", "FrozenSpace"]
 
 Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrozenSpace:
+    """What a :class:`FeatureSpace` knew at one moment; features mapped by it can be compared.
+
+    means: what is removed from each camera's embeddings, float64 (d,); empty where nothing is.
+    elsewhere: the same for a camera nothing was seen of; None where nothing is removed.
+    matrix: float64 (d, d), evens out how one person's embeddings vary; None leaves them as they are.
+    """
+
+    means: Mapping[str, NDArray[np.float64]]
+    elsewhere: NDArray[np.float64] | None
+    matrix: Matrix | None
+
+    def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
+        """Map embeddings into the corrected space.
+
+        Args:
+            vectors: float32 (n, d), unit length.
+            cameras: n camera names.
+
+        Returns:
+            float64 (n, d), unit length (a zero row stays zero).
+        """
+        rows = vectors.astype(np.float64)
+        if len(rows) == 0:
+            return rows
+        if self.elsewhere is not None:
+            rows = rows - np.stack([self.means.get(camera, self.elsewhere) for camera in cameras])
+        if self.matrix is not None:
+            rows = rows @ self.matrix
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(norms, 1e-12))
+
+    def drift(self, earlier: FrozenSpace) -> float:
+        """How far means moved since: the largest distance of any camera's; infinite for another map."""
+        if self.matrix is not earlier.matrix or (self.elsewhere is None) != (earlier.elsewhere is None):
+            return math.inf
+        if self.elsewhere is None or earlier.elsewhere is None:
+            return 0.0
+        moved = [self.elsewhere - earlier.elsewhere]
+        moved += [mean - earlier.means.get(camera, earlier.elsewhere) for camera, mean in self.means.items()]
+        return max(float(np.linalg.norm(step)) for step in moved)
 
 
 class FeatureSpace:
@@ -59,11 +105,7 @@ class FeatureSpace:
         self._freedom = 0.0
         self._map: Matrix | None = None
         self._map_freedom = 0.0
-
-    @property
-    def version(self) -> tuple[float, float]:
-        """Changes when :meth:`transform` would give something noticeably different."""
-        return self._map_freedom, self._means.people
+        self._since_map = 0.0
 
     def learn(self, camera: str, vectors: NDArray[np.float32], *, new_track: bool) -> None:
         """Take in the embeddings of one closed tracklet.
@@ -83,6 +125,7 @@ class FeatureSpace:
             scatter = apart.T @ apart
             self._scatter = scatter if self._scatter is None else self._scatter * decay + scatter
             self._freedom = self._freedom * decay + len(rows) - 1
+            self._since_map += len(rows) - 1
 
     def count_people(self, camera: str, people: int) -> None:
         """Say how many people a camera has seen, as far as is known.
@@ -92,32 +135,24 @@ class FeatureSpace:
         """
         self._means.count_people(camera, people)
 
+    def freeze(self) -> FrozenSpace:
+        """The space as it is now. What is learnt later does not change it."""
+        known = [str(camera) for camera in self._means.cameras] if self._remove else []
+        return FrozenSpace(
+            means={camera: self._means.mean(camera) for camera in known},
+            elsewhere=self._means.mean(None) if known else None,
+            matrix=self._whitening(),
+        )
+
     def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
-        """Map embeddings into the corrected space.
-
-        Args:
-            vectors: float32 (n, d), unit length.
-            cameras: n camera names.
-
-        Returns:
-            float64 (n, d), unit length (a zero row stays zero).
-        """
-        rows = vectors.astype(np.float64)
-        if len(rows) == 0:
-            return rows
-        if self._remove:
-            rows = self._means.remove(rows, cameras)
-        matrix = self._whitening()
-        if matrix is not None:
-            rows = rows @ matrix
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.asarray(rows / np.maximum(norms, 1e-12))
+        """Map embeddings into the corrected space as it is now; see :meth:`FrozenSpace.transform`."""
+        return self.freeze().transform(vectors, cameras)
 
     def _whitening(self) -> Matrix | None:
         """The map W^(-1/2) up to a rotation; made anew when a quarter more has been seen."""
         if self._scatter is None or self._freedom < 1:
             return None
-        if self._map is None or self._freedom > 1.25 * self._map_freedom:
+        if self._map is None or self._since_map > 0.25 * self._map_freedom:
             size = len(self._scatter)
             trust = self._freedom / (self._freedom + self._prior_ratio * size)
             within = self._scatter / self._freedom
@@ -126,4 +161,5 @@ class FeatureSpace:
             lower = np.linalg.cholesky(trust * within + even * level * np.eye(size))
             self._map = np.linalg.inv(lower).T
             self._map_freedom = self._freedom
+            self._since_map = 0.0
         return self._map

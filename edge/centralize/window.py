@@ -83,6 +83,7 @@ class WindowCentralizer:
         self._lists: NeighborLists | None = None
         self._codes = np.zeros(0, dtype=np.int64)
         self._stale = np.zeros(0, dtype=bool)
+        self._news = np.zeros(0, dtype=bool)
         self._out = np.zeros((0, 0), dtype=np.float32)
         self._next_serial = 0
 
@@ -173,7 +174,7 @@ class WindowCentralizer:
         last = lists.count - 1
         if slot != last:
             lists.move(last, slot)
-            for array in (self._codes, self._stale, self._out):
+            for array in (self._codes, self._stale, self._news, self._out):
                 array[slot] = array[last]
             self._keys[slot] = self._keys[last]
             self._slots[self._keys[slot]] = slot
@@ -222,6 +223,13 @@ class WindowCentralizer:
         self._refresh()
         return np.array(self._out[slot])
 
+    def changed(self) -> tuple[Hashable, ...]:
+        """Whose centralized features may have changed since this was last asked, newcomers among them."""
+        self._refresh()
+        slots = np.flatnonzero(self._news[: len(self._slots)])
+        self._news[slots] = False
+        return tuple(self._keys[slot] for slot in slots.tolist())
+
     def neighbors(self, key: Hashable) -> tuple[Hashable, ...]:
         """Whose features are added to one's, nearest first.
 
@@ -260,12 +268,14 @@ class WindowCentralizer:
             lists = self._lists = NeighborLists(dimensions or 0, self._k1, min(self._k1, self._k2), size)
             self._codes = np.zeros(size, dtype=np.int64)
             self._stale = np.zeros(size, dtype=bool)
+            self._news = np.zeros(size, dtype=bool)
             self._out = np.zeros((size, dimensions or 0), dtype=np.float32)
         if lists.count == len(self._codes) and lists.count < self._capacity:
             more = min(lists.count, self._capacity - lists.count)
             lists.grow(lists.count + more)
             self._codes = np.concatenate([self._codes, np.zeros(more, np.int64)])
             self._stale = np.concatenate([self._stale, np.zeros(more, bool)])
+            self._news = np.concatenate([self._news, np.zeros(more, bool)])
             self._out = np.concatenate([self._out, np.zeros((more, self._out.shape[1]), np.float32)])
         return lists
 
@@ -313,6 +323,7 @@ class WindowCentralizer:
             if self._normalize:
                 total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
             self._out[slots] = total
+            self._news[slots] = True
         self._stale[:] = False
 
 

@@ -25,6 +25,7 @@ app = typer.Typer(
 models_app = typer.Typer(
     help="Weights: origin, licence, sha256.", no_args_is_help=True, rich_markup_mode=None
 )
+poses_app = typer.Typer(help="Poses for edge generate.", no_args_is_help=True, rich_markup_mode=None)
 eval_app = typer.Typer(help="Scores against ground truth.", no_args_is_help=True, rich_markup_mode=None)
 site_app = typer.Typer(
     help="The synthetic site, whose truth is known.", no_args_is_help=True, rich_markup_mode=None
@@ -32,6 +33,7 @@ site_app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(site_app, name="site")
+app.add_typer(poses_app, name="poses")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Pipeline = Annotated[
@@ -107,12 +109,144 @@ def _models_pull(names: Annotated[list[str], typer.Argument(metavar="NAME...")],
 
 @models_app.command("verify")
 def _models_verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None, json: Json = False
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    ckpt_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--ckpt-dir",
+            "--ckpt_dir",
+            metavar="DIR",
+            help="Check the generator's weights in this folder, name by name, instead of cards.",
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Check weights against their card; all that are here unless named."""
     from edge.cli import models
 
-    run_and_exit(lambda: models.verify(names or [], json))
+    run_and_exit(lambda: models.verify(names or [], json, ckpt_dir))
+
+
+@app.command("generate")
+def _generate(
+    ckpt_dir: Annotated[
+        Path, typer.Option("--ckpt_dir", "--ckpt-dir", metavar="DIR", help="The generator's weights.")
+    ],
+    ref_dir: Annotated[
+        Path,
+        typer.Option(
+            "--ref_dir",
+            "--ref-dir",
+            metavar="DIR",
+            help="Pictures of people; or a folder that holds query/, bounding_box_test/ or both.",
+        ),
+    ],
+    out_dir: Annotated[
+        Path, typer.Option("--out_dir", "--out-dir", metavar="DIR", help="Where the pictures go.")
+    ],
+    pose_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--pose_dir",
+            "--pose-dir",
+            metavar="DIR",
+            help="Pictures of poses; eight standard ones unless given.",
+        ),
+    ] = None,
+    keypoints: Annotated[
+        Path | None, typer.Option("--keypoints", metavar="FILE", help="Poses from a file of keypoints.")
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="exact|fast", help="As upstream draws, or several times faster."),
+    ] = "fast",
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Steps; the preset's unless given: 20 or 5.")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option("--guidance", metavar="G", help="Weight of the identity; 3.5 unless given."),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ddim|dpmpp", help="The preset's unless given.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the noise.")] = None,
+    upstream_seeds: Annotated[
+        bool,
+        typer.Option(
+            "--upstream-seeds",
+            help="Draw the noise in sequence as upstream does; else it depends on the names alone.",
+        ),
+    ] = False,
+    similarity_min: Annotated[
+        float | None,
+        typer.Option(
+            "--similarity-min",
+            metavar="S",
+            help="Keep a picture only if its ReID similarity to the reference is at least this; -1: all. "
+            "0.3 with the preset fast, -1 with exact, unless given.",
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to draw.")
+    ] = "auto",
+    dtype: Annotated[
+        str | None,
+        typer.Option("--dtype", metavar="auto|float32|bfloat16|float16", help="The preset's unless given."),
+    ] = None,
+    memory_mb: Annotated[
+        int | None,
+        typer.Option(
+            "--memory-mb", metavar="M", help="What a batch may take; half of what is free unless given."
+        ),
+    ] = None,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first; pays in long runs on a GPU.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Draw people in other poses (IPG), with the published weights or your own."""
+    from edge.cli import generate
+
+    request = generate.Request(
+        ckpt_dir=ckpt_dir,
+        ref_dir=ref_dir,
+        out_dir=out_dir,
+        pose_dir=pose_dir,
+        keypoints=keypoints,
+        preset=preset,
+        steps=steps,
+        guidance=guidance,
+        scheduler=scheduler,
+        seed=seed,
+        upstream_seeds=upstream_seeds,
+        similarity_min=similarity_min,
+        device=device,
+        dtype=dtype,
+        memory_mb=memory_mb,
+        compile=compile,
+        json=json,
+    )
+    run_and_exit(lambda: generate.generate(request))
+
+
+@poses_app.command("draw")
+def _poses_draw(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the pictures go.")],
+    keypoints: Annotated[
+        Path | None,
+        typer.Option(
+            "--keypoints",
+            metavar="FILE",
+            help="Keypoints, see docs/ipg.md; eight standard poses unless given.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Draw poses as pictures of sticks, as edge generate takes them."""
+    from edge.cli import generate
+
+    run_and_exit(lambda: generate.draw_poses(out, keypoints, json))
 
 
 @eval_app.command("tracking")
@@ -255,6 +389,10 @@ def _eval_replay(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Leave out one ingredient after the other, and compare.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.svg", help="Draw how often what was said came true."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Play pictures as a stream through refine and identify, and score the identities that come out."""
@@ -272,6 +410,7 @@ def _eval_replay(
         distractors,
         query,
         ablation,
+        plot,
         json,
     )
     run_and_exit(lambda: replay.replay(request))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge.config.card import ModelCard
     from edge.config.weights import Progress
 
@@ -79,20 +81,25 @@ def pull(names: list[str], json: bool = False) -> int:
     return _finish(results, json)
 
 
-def verify(names: list[str], json: bool = False) -> int:
-    """Check files of weights against size and SHA-256 of their cards.
+def verify(names: list[str], json: bool = False, ckpt_dir: Path | None = None) -> int:
+    """Check files of weights against size and SHA-256 of their cards, or a generator's folder name by name.
 
     Args:
         names: the models that must be there; none: every shipped model, and then a missing file
             is reported without being a failure.
         json: print one JSON object instead of lines.
+        ckpt_dir: a folder of the pedestrian generator's weights, see :mod:`edge.nets.checkpoints`; no
+            names then. Every file must be there, and hold what its network has.
 
     Returns:
         0 when all is well, 3 otherwise.
 
     Raises:
-        ConfigError: one of the names is no model.
+        ConfigError: one of the names is no model, or the folder is none.
+        MissingExtraError: the folder cannot be checked without torch.
     """
+    if ckpt_dir is not None:
+        return _finish(_verify_folder(names, ckpt_dir), json)
     from edge.config.catalog import list_cards, load_card
     from edge.config.weights import locate_weights
     from edge.config.weights import verify as verify_weights
@@ -107,6 +114,29 @@ def verify(names: list[str], json: bool = False) -> int:
         else:
             results.append(_attempt(card, verify_weights))
     return _finish(results, json)
+
+
+def _verify_folder(names: list[str], folder: Path) -> list[dict[str, object]]:
+    """A result for each network of a generator's folder."""
+    from edge.errors import ConfigError, MissingExtraError
+
+    if names:
+        raise ConfigError("checks a folder of its own, without the names of models", key="--ckpt-dir")
+    try:
+        from edge.nets.checkpoints import verify_folder
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"--ckpt-dir needs the package '{error.name}'; pip install 'edge-reid[ipg]'"
+        ) from None
+    return [
+        {
+            "name": report.name,
+            "status": "ok" if report.status == "ok" else "failed",
+            "path": None if report.path is None else str(report.path),
+            "message": report.message,
+        }
+        for report in verify_folder(folder)
+    ]
 
 
 def _attempt(card: ModelCard, action: Callable[[ModelCard], object]) -> dict[str, object]:

@@ -29,7 +29,7 @@ ABLATED = {
     "nfc": "no NFC",
     "camera_mean": "no camera mean",
     "whiten": "no whitening",
-    "across_cameras": "no cross-camera bonus",
+    "calibration": "no learnt calibration",
 }
 
 
@@ -48,6 +48,7 @@ class Request:
     distractors: bool = False
     query: bool = False
     ablation: bool = False
+    plot: Path | None = None
     json: bool = False
 
 
@@ -77,6 +78,7 @@ def replay(request: Request) -> int:
             scored.
         StartError: weights are missing or wrong, or a package is missing.
     """
+    from edge.cli.reliability_plot import write_plot
     from edge.cli.replay_report import Report, print_json, print_report
     from edge.cli.threads import one_thread_each
     from edge.config.pipeline import DEFAULT, load_pipeline
@@ -97,6 +99,8 @@ def replay(request: Request) -> int:
             ablation[name] = _play(stream, pipeline, less, request.window_s, progress_of(title))
     window_s = pipeline.identify.revise_s if request.window_s is None else request.window_s
     report = Report(score, ablation, ABLATED, uses, window_s, stream.model, market.junk, stream.skips)
+    if request.plot is not None:
+        write_plot(request.plot, score)
     if request.json:
         print_json(report)
     else:
@@ -116,6 +120,8 @@ def _ingredients(request: Request) -> Ingredients:
     uses = Ingredients(
         nfc=not request.no_nfc, camera_mean=not request.no_camera_mean, whiten=not request.no_whiten
     )
+    if request.plot is not None and request.plot.is_dir():
+        raise ConfigError("is a folder; name the picture to be written", file=str(request.plot), key="--plot")
     if request.ablation and uses != Ingredients():
         raise ConfigError(
             "leaves out one ingredient after the other by itself; drop the --no-… options", key="--ablation"

@@ -56,6 +56,7 @@ def print_json(report: Report) -> None:
         "nfc": uses.nfc,
         "camera_mean": uses.camera_mean,
         "whiten": uses.whiten,
+        "calibration": uses.calibration,
     }
     if report.ablation:
         content["ablation"] = {f"no_{name}": asdict(score) for name, score in report.ablation.items()}
@@ -86,7 +87,7 @@ def print_report(report: Report) -> None:
 def _title(report: Report) -> str:
     off = [
         report.titles[name]
-        for name in ("nfc", "camera_mean", "whiten", "across_cameras")
+        for name in ("nfc", "camera_mean", "whiten", "calibration")
         if not getattr(report.uses, name)
     ]
     return ", ".join([report.model, f"revised for {report.window_s:g} s", *off])
@@ -102,6 +103,7 @@ def _rows(score: ReplayScore) -> list[Row]:
         ("recall", f"{score.pair_recall:.3f}", "pairs of one person that are under one identity"),
         ("identities", str(score.identities), f"given to {score.people} people"),
         ("revisions", str(score.revisions), f"changes of mind about {score.tracklets} tracklets"),
+        ("ECE", f"{score.ece:.3f}", "how far probabilities said lie from how often they came true"),
         ("p50 ms", f"{score.p50_ms:.2f}", f"per tracklet; {score.crops} crops"),
         ("p95 ms", f"{score.p95_ms:.2f}", "per tracklet"),
     ]

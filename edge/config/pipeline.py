@@ -24,6 +24,7 @@ __all__ = [
     "DetectSpec",
     "EmbedSpec",
     "IdentifySpec",
+    "MatchSpec",
     "MotionSpec",
     "PipelineSpec",
     "RefineSpec",
@@ -157,14 +158,10 @@ class RefineSpec(_Spec):
     shrinkage: Number = Field(
         default=1.0, gt=0, le=100, description="How far whitening is held back; large: not at all."
     )
-    across_cameras: Number = Field(
-        default=0.2,
-        ge=0,
-        le=1,
-        description="Added to the cosine of two cameras' views, which lack what one camera's have in common.",
-    )
     nfc_share: Share = Field(
-        default=0.5, description="Share of the centralized similarity; the rest is the plain one."
+        default=1.0,
+        description="Most that the centralized similarity may count, where candidates are many; the rest is "
+        "the plain one.",
     )
     neighbours: Whole = Field(default=6, ge=0, le=100, description="Neighbours from other cameras; 0: none.")
     neighbours_one_camera: Whole = Field(
@@ -210,11 +207,30 @@ class MotionSpec(_Spec):
     floor: Number = Field(default=-6.0, le=0, ge=-100, description="Least it can say anywhere.")
 
 
+class MatchSpec(_Spec):
+    """What a similarity says about two visits being one person, before anything is learnt on the site."""
+
+    same_camera: Share = Field(
+        default=0.65, description="Plain cosine of one camera's visits at which either is as likely."
+    )
+    across_cameras: Share = Field(
+        default=0.5,
+        description="The same for two cameras' visits, which lack what one camera's have in common.",
+    )
+    centralized: Share = Field(default=0.7, description="The same for a cosine after centralization.")
+    slope: Number = Field(
+        default=12.0, gt=0, le=1000, description="Log-odds that one unit of similarity is worth."
+    )
+    learn: bool = Field(
+        default=True, description="Learn from hindsight how probable a match is, for each pair of cameras."
+    )
+
+
 class IdentifySpec(_Spec):
     """Decide who a tracklet is."""
 
-    similarity_min: Share = Field(
-        default=0.65, description="Mean similarity at which two groups of visits are one person."
+    probability_min: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        default=0.5, description="Probability at which two groups of visits are taken for one person."
     )
     weight_min: Number = Field(
         default=1.0, ge=0, le=1000, description="Summed crop quality below which a visit stays unknown."
@@ -246,14 +262,15 @@ class IdentifySpec(_Spec):
         le=1000,
         description="Visits of fewer boxes that stay unknown are left out of tracks/.",
     )
-    people_max: Whole = Field(default=500, ge=1, le=100_000, description="Absent people remembered.")
-    recall_max: Whole = Field(
-        default=50,
-        ge=0,
+    people_max: Whole = Field(default=1000, ge=1, le=100_000, description="Absent people remembered.")
+    together_max: Whole = Field(
+        default=400,
+        ge=2,
         le=100_000,
-        description="Of the absent, the most alike so many are compared with those in view.",
+        description="Of people and visits that look alike in a chain, so many are put together anew at once.",
     )
     exemplars_max: Whole = Field(default=8, ge=1, le=100, description="Visits remembered of each.")
+    match: MatchSpec = Field(default_factory=MatchSpec)
     appearance: AppearanceSpec = Field(default_factory=AppearanceSpec)
     motion: MotionSpec = Field(default_factory=MotionSpec)
 

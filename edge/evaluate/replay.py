@@ -12,13 +12,14 @@ motion joins nothing), gaps to fill (``fill_s`` 0), and the least evidence of a 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.centralize import expected_calibration_error, reliability
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.evaluate.crop_tracklets import CropTracklet, camera_name, make_tracklets
 from edge.evaluate.identity_score import Ints, idf1_of, score_identities
@@ -33,6 +34,7 @@ Progress = Callable[[int, int], None]
 
 CROP_WEIGHT = 1.0
 _NAMING = ("identity.new", "identity.match")
+_JUDGED = (*_NAMING, "identity.rename")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ class Ingredients:
     nfc: neighbor feature centralization.
     camera_mean: each camera's mean is removed.
     whiten: how one person's embeddings vary is evened out.
-    across_cameras: pairs of two cameras get a bonus.
+    calibration: the match probability is learnt for each pair of cameras.
     """
 
     nfc: bool = True
     camera_mean: bool = True
     whiten: bool = True
-    across_cameras: bool = True
+    calibration: bool = True
 
 
 def replay_specs(
@@ -69,14 +71,14 @@ def replay_specs(
         off["camera_mean"] = False
     if not uses.whiten:
         off["whiten"] = False
-    if not uses.across_cameras:
-        off["across_cameras"] = 0.0
     fit: dict[str, object] = {
         "motion": identify.motion.model_dump() | {"gap_max_s": 0.0},
         "fill_s": 0.0,
         "boxes_min": 1,
         "weight_min": min(identify.weight_min, CROP_WEIGHT),
     }
+    if not uses.calibration:
+        fit["match"] = identify.match.model_dump() | {"learn": False}
     if window_s is not None:
         fit["revise_s"] = window_s
     return (
@@ -95,6 +97,9 @@ class Replayed:
     revisions: how often a tracklet's identity changed after its first naming, counted once for each round
         of decisions; a merge changes every tracklet of the identity that ends.
     took_ms: float64 (tracklets,)  for adding each tracklet and deciding what was due then
+    probabilities: float64 (decisions,)  what was said with each decision about one tracklet
+    right: bool (decisions,)  whether it was right as far as could be known then: a known identity whose
+        crops were mostly this person's, or a new one for a person who had none
     """
 
     final: Ints
@@ -102,6 +107,8 @@ class Replayed:
     merged_first: Ints
     revisions: int
     took_ms: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    right: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,8 @@ class ReplayScore:
     first_idf1: IDF1 of the first naming of each tracklet, later merges of whole identities followed.
     first_idf1_unmerged: the same with the numbers as they were said at that moment.
     tracklets, crops, people: what was sent; each distractor is one of the people.
+    ece: expected calibration error of the probabilities that went with the decisions.
+    reliability: that curve: mean probability said, share that was right, how many decisions; ascending.
     """
 
     idf1: float
@@ -129,6 +138,8 @@ class ReplayScore:
     tracklets: int
     crops: int
     people: int
+    ece: float
+    reliability: tuple[tuple[float, float, int], ...]
 
 
 def replay(
@@ -152,7 +163,7 @@ def replay(
     """
     cameras = sorted({group.camera for group in groups})
     identifier = Identifier(identify, Refiner(refine), [camera_name(camera) for camera in cameras])
-    heard = _Listener()
+    heard = _Listener(_truth(groups), [len(group.rows) for group in groups])
     took_ms = np.zeros(len(groups))
     for index, tracklet in enumerate(make_tracklets(groups, vectors, model)):
         heard.expect(tracklet.uid)
@@ -172,16 +183,18 @@ def replay(
         merged_first=np.array([heard.now_called(name) for name in first.tolist()], dtype=np.int64),
         revisions=heard.revisions,
         took_ms=took_ms,
+        probabilities=np.array([said for said, _ in heard.sayings], dtype=np.float64),
+        right=np.array([was for _, was in heard.sayings], dtype=bool),
     )
 
 
 def score_replay(groups: Sequence[CropTracklet], replayed: Replayed) -> ReplayScore:
     """Score what the stages said against who it was; each distractor is a person of its own."""
     lengths = [len(group.rows) for group in groups]
-    truth = [group.person or -1 - index for index, group in enumerate(groups)]
-    persons = np.repeat(np.array(truth, dtype=np.int64), lengths)
+    persons = np.repeat(np.array(_truth(groups), dtype=np.int64), lengths)
     tracklets = np.repeat(np.arange(len(groups), dtype=np.int64), lengths)
     score = score_identities(persons, tracklets, replayed.final)
+    curve = reliability(replayed.probabilities.tolist(), replayed.right.tolist())
     p50_ms, p95_ms = np.percentile(replayed.took_ms, [50, 95]).tolist() if groups else (0.0, 0.0)
     return ReplayScore(
         idf1=score.idf1,
@@ -197,7 +210,14 @@ def score_replay(groups: Sequence[CropTracklet], replayed: Replayed) -> ReplaySc
         tracklets=len(groups),
         crops=len(persons),
         people=len(np.unique(persons)),
+        ece=expected_calibration_error(curve),
+        reliability=tuple(curve),
     )
+
+
+def _truth(groups: Sequence[CropTracklet]) -> list[int]:
+    """Who each tracklet is; each distractor is a person of its own."""
+    return [group.person or -1 - index for index, group in enumerate(groups)]
 
 
 class _Listener:
@@ -205,9 +225,17 @@ class _Listener:
 
     first: for each tracklet in the order expected, the identity of its first naming; 0 until then.
     revisions: see :class:`Replayed`.
+    sayings: for each decision about one tracklet, the probability said and whether it was right.
+
+    Args:
+        persons: who each tracklet is, in the order expected.
+        crops: how many crops each has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, persons: Sequence[int], crops: Sequence[int]) -> None:
+        self._persons = persons
+        self._crops = crops
+        self.sayings: list[tuple[float, bool]] = []
         self.first: list[int] = []
         self.revisions = 0
         self._number: dict[str, int] = {}
@@ -215,6 +243,7 @@ class _Listener:
         self._borne: dict[int, set[int]] = defaultdict(set)
         self._merged: dict[int, int] = {}
         self._settled: list[Settled] = []
+        self._corrected: dict[int, int] = {}
 
     def expect(self, uid: str) -> None:
         """Announce a tracklet that decisions may be about."""
@@ -238,11 +267,14 @@ class _Listener:
         return identity
 
     def final(self, crops: int) -> Ints:
-        """Identities of the crops, int64 (crops,), from what has been settled."""
+        """Identities of the crops, int64 (crops,), from what has been settled and corrected afterwards."""
         found = np.zeros(crops, dtype=np.int64)
         for rows in self._settled:
             names = [self.now_called(name) for name in rows.identities.tolist()]
             found[rows.frames - 1] = names
+        ends = np.cumsum(self._crops)
+        for number, identity in self._corrected.items():
+            found[ends[number] - self._crops[number] : ends[number]] = self.now_called(identity)
         return found
 
     def _hear(self, decision: Decision, before: dict[int, int]) -> None:
@@ -254,7 +286,25 @@ class _Listener:
             return
         if decision.type in _NAMING and not self.first[number]:
             self.first[number] = decision.identity
+        if "remembered" in decision.evidence:
+            self._corrected[number] = decision.identity
+        elif decision.type in _JUDGED:
+            right = self._is_right(decision, self._persons[number])
+            self.sayings.append((decision.probability, right))
         self._set([number], decision.identity, before)
+
+    def _is_right(self, decision: Decision, person: int) -> bool:
+        """Whether a decision is right by what was said before it."""
+        if decision.type == "identity.new":
+            return not any(self._owner(name) == person for name in set(self._now) - {0})
+        return self._owner(decision.identity) == person
+
+    def _owner(self, identity: int) -> int:
+        """Who most crops of an identity are, 0 of one that has none."""
+        crops: Counter[int] = Counter()
+        for number in self._borne[identity]:
+            crops[self._persons[number]] += self._crops[number]
+        return max(crops, key=lambda person: (crops[person], -person), default=0)
 
     def _set(self, numbers: Iterable[int], identity: int, before: dict[int, int]) -> None:
         for number in numbers:

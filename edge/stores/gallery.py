@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["Exemplar", "Gallery"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # its repr would print the whole vector
 class Exemplar:
     """One past visit of a person.
 
@@ -21,6 +22,7 @@ class Exemplar:
     start_s, end_s: event time.
     head, tail: centre of its first and last box, pixels.
     height_px: height of the person at the end.
+    track, tracklet, strand: the camera's track that it ended with, the uid of its last piece, and its strand.
     """
 
     camera: str
@@ -31,6 +33,9 @@ class Exemplar:
     head: tuple[float, float]
     tail: tuple[float, float]
     height_px: float
+    track: int = 0
+    tracklet: str = ""
+    strand: int = 0
 
 
 class Gallery:
@@ -49,8 +54,8 @@ class Gallery:
         self._exemplars_max = exemplars_max
         self._people: dict[int, list[Exemplar]] = {}
         self._apart: dict[int, set[int]] = {}
-        self._stacked: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
-        self._seen_by: dict[str, set[int]] | None = None
+        self._changed: set[int] = set()
+        self._seen_by: dict[str, Counter[int]] = {}
 
     def __len__(self) -> int:
         return len(self._people)
@@ -67,34 +72,33 @@ class Gallery:
         Returns:
             Identities forgotten to make room.
         """
-        self._stacked = self._seen_by = None
-        kept = self._people.pop(identity, [])
-        kept.append(exemplar)
-        self._people[identity] = self._nearest_centre(kept)
+        kept = [*self._people.get(identity, ()), exemplar]
+        self._replace(identity, ())  # whoever was seen last is last
+        self._replace(identity, self._nearest_centre(kept))
         forgotten = []
         while len(self._people) > self._people_max:
             oldest = next(iter(self._people))
-            del self._people[oldest]
+            self._replace(oldest, ())
             forgotten.append(oldest)
         return forgotten
 
     @property
-    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """All exemplars: int64 (n,) their identities, and float32 (n, d) their vectors; do not change."""
-        if self._stacked is None:
-            rows = [(identity, e.vector) for identity, kept in self for e in kept]
-            vectors = np.stack([v for _, v in rows]) if rows else np.zeros((0, 0), np.float32)
-            self._stacked = np.array([i for i, _ in rows], dtype=np.int64), vectors
-        return self._stacked
+    def identities(self) -> list[int]:
+        """Who is remembered, ascending."""
+        return sorted(self._people)
+
+    def of(self, identity: int) -> list[Exemplar]:
+        """The visits remembered of somebody; none when nobody of that name is remembered."""
+        return list(self._people.get(identity, ()))
+
+    def take_changes(self) -> list[int]:
+        """Identities of whom something was remembered or forgotten since this was last asked, ascending."""
+        changed, self._changed = self._changed, set()
+        return sorted(changed)
 
     def seen_by(self, camera: str) -> AbstractSet[int]:
         """Identities with a remembered visit to a camera."""
-        if self._seen_by is None:
-            self._seen_by = {}
-            for identity, kept in self._people.items():
-                for exemplar in kept:
-                    self._seen_by.setdefault(exemplar.camera, set()).add(identity)
-        return self._seen_by.get(camera, frozenset())
+        return self._seen_by.get(camera, Counter()).keys()
 
     @property
     def apart(self) -> Mapping[int, AbstractSet[int]]:
@@ -113,6 +117,11 @@ class Gallery:
             for other in self._apart.pop(identity):
                 self._apart.get(other, set()).discard(identity)
 
+    def move(self, exemplar: Exemplar, identity: int, other: int) -> None:
+        """One visit of ``identity`` turns out to be ``other``'s."""
+        self._replace(identity, [e for e in self._people[identity] if e is not exemplar])
+        self._replace(other, self._nearest_centre([*self._people.get(other, ()), exemplar]))
+
     def merge(self, identity: int, other: int) -> None:
         """Everything known of ``other`` now belongs to ``identity``."""
         for third in self._apart.pop(other, ()):
@@ -120,16 +129,35 @@ class Gallery:
             self.part(identity, third)
         if other not in self._people:
             return
-        self._stacked = self._seen_by = None
         both = (identity, other)
         kept = [e for one in both for e in self._people.get(one, ())]
         later = next(one for one in reversed(self._people) if one in both)
-        self._people = {
-            identity if one == later else one: exemplars
-            for one, exemplars in self._people.items()
-            if one == later or one not in both
-        }
-        self._people[identity] = self._nearest_centre(kept)
+        for one in both:
+            if one != later:
+                self._replace(one, ())
+        if later != identity:
+            self._people = {identity if one == later else one: e for one, e in self._people.items()}
+            self._count(identity, self._people[identity], 1)
+            self._count(later, self._people[identity], -1)
+            self._changed.add(later)
+        self._replace(identity, self._nearest_centre(kept))
+
+    def _replace(self, identity: int, exemplars: Sequence[Exemplar]) -> None:
+        """Remember these visits of somebody and no others; none: forget the person."""
+        self._changed.add(identity)
+        self._count(identity, self._people.get(identity, ()), -1)
+        self._count(identity, exemplars, 1)
+        if exemplars:
+            self._people[identity] = list(exemplars)
+        else:
+            self._people.pop(identity, None)
+
+    def _count(self, identity: int, exemplars: Sequence[Exemplar], step: int) -> None:
+        for exemplar in exemplars:
+            seen = self._seen_by.setdefault(exemplar.camera, Counter())
+            seen[identity] += step
+            if not seen[identity]:
+                del seen[identity]
 
     def _nearest_centre(self, exemplars: list[Exemplar]) -> list[Exemplar]:
         while len(exemplars) > self._exemplars_max:

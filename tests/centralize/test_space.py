@@ -164,21 +164,56 @@ def test_old_embeddings_are_forgotten() -> None:
 @pytest.mark.parametrize("rows", [np.zeros((0, 0), np.float32), np.zeros(0, np.float32)])
 def test_a_tracklet_without_embeddings_teaches_nothing(rows: NDArray[np.float32]) -> None:
     space = FeatureSpace()
-    before = space.version
+    before = space.freeze()
     space.learn("a", rows, new_track=True)
-    assert space.version == before
+    assert space.freeze().drift(before) == 0.0
 
 
-def test_the_version_tells_that_something_changed() -> None:
+def test_what_is_frozen_does_not_change() -> None:
     rng = np.random.default_rng(10)
     space = FeatureSpace()
-    asked = unit(rng.standard_normal((2, DIMENSIONS)))
-    versions = [space.version]
+    asked = unit(rng.standard_normal((3, DIMENSIONS))).astype(np.float32)
     for rows in tracks_of(rng, 30, np.ones(DIMENSIONS)):
         space.learn("a", rows, new_track=True)
-        space.transform(asked, ["a"] * 2)
-        versions.append(space.version)
-    assert len(set(versions)) == len(versions)
+    frozen, before = space.freeze(), space.transform(asked, ["a", "a", "elsewhere"])
+    for rows in tracks_of(rng, 30, np.ones(DIMENSIONS)):
+        space.learn("b", rows, new_track=True)
+    np.testing.assert_array_equal(frozen.transform(asked, ["a", "a", "elsewhere"]), before)
+    assert np.abs(space.transform(asked, ["a", "a", "elsewhere"]) - before).max() > 1e-3
+
+
+def test_drift_is_how_far_a_mean_has_moved() -> None:
+    rng = np.random.default_rng(12)
+    space = FeatureSpace(whiten=False)
+    for rows in tracks_of(rng, 20, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    before = space.freeze()
+    assert before.drift(before) == 0.0
+    for rows in tracks_of(rng, 5, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    after = space.freeze()
+    assert after.drift(before) == pytest.approx(float(np.linalg.norm(after.means["a"] - before.means["a"])))
+
+
+def test_another_map_is_another_space_altogether() -> None:
+    rng = np.random.default_rng(13)
+    space = FeatureSpace()
+    before = space.freeze()
+    for rows in tracks_of(rng, 5, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    assert space.freeze().drift(before) == np.inf
+
+
+def test_the_map_is_renewed_for_ever() -> None:
+    """Also when so much was seen that old embeddings are forgotten as fast as new ones come."""
+    rng = np.random.default_rng(14)
+    space = FeatureSpace(memory_embeddings=50.0)
+    for rows in tracks_of(rng, 60, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    before = space.freeze()
+    for rows in tracks_of(rng, 20, np.ones(DIMENSIONS)):
+        space.learn("a", rows, new_track=True)
+    assert space.freeze().matrix is not before.matrix
 
 
 def test_memory_does_not_grow() -> None:

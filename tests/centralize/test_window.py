@@ -318,3 +318,24 @@ def test_settings_that_make_no_sense_are_named() -> None:
         WindowCentralizer(capacity=0)
     with pytest.raises(ValueError, match="when_full must be 'error' or 'expire-oldest', got 'wait'"):
         WindowCentralizer(when_full="wait")  # type: ignore[arg-type]
+
+
+def test_who_has_changed_is_said_once() -> None:
+    rng = np.random.default_rng(20)
+    window = WindowCentralizer(2, 2)
+    assert window.changed() == ()
+    before: dict[object, NDArray[np.float32]] = {}
+    for key in range(40):
+        window.add(key, rng.standard_normal(8))
+        if key > 20 and key % 3 == 0:
+            window.expire(key - 15)
+            before.pop(key - 15, None)
+        changed = window.changed()
+        assert key in changed
+        now = {other: window.feature(other) for other in window.keys}
+        for other, row in now.items():
+            if other not in changed:
+                np.testing.assert_array_equal(row, before[other])
+        before = now
+        assert window.changed() == ()
+    assert len(before) > 20

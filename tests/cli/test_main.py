@@ -41,7 +41,14 @@ class Recorder(ModuleType):
         ("check --cameras c.yaml --pipeline p --json", "check", ("run", (Path("c.yaml"), "p", True))),
         ("models list --json", "models", ("list_models", (True,))),
         ("models pull yolox-nano osnet-x0-25", "models", ("pull", (["yolox-nano", "osnet-x0-25"], False))),
-        ("models verify", "models", ("verify", ([], False))),
+        ("models verify", "models", ("verify", ([], False, None))),
+        ("models verify --ckpt-dir w --json", "models", ("verify", ([], True, Path("w")))),
+        ("poses draw --out p", "generate", ("draw_poses", (Path("p"), None, False))),
+        (
+            "poses draw --out p --keypoints k.json --json",
+            "generate",
+            ("draw_poses", (Path("p"), Path("k.json"), True)),
+        ),
         (
             "eval tracking --truth t.txt --result r.txt --scale 0.625 --json",
             "evaluate",

@@ -235,3 +235,21 @@ def test_importing_the_commands_stays_light() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
     assert done.stdout.strip() == "[]"
+
+
+def test_verify_of_a_generators_folder_checks_each_network(tmp_path: Path, capsys: Capture) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("diffusers", reason="diffusers is not installed")
+    from small_ipg import write_small_folder
+
+    folder = write_small_folder(tmp_path / "weights")
+    assert verify([], ckpt_dir=folder) == 0
+    assert "reid: ok: " in capsys.readouterr().out
+    (folder / "IFR.pth").write_bytes(b"")
+    (folder / "pose_guider.pth").unlink()
+    assert verify([], json=True, ckpt_dir=folder) == 3
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)["models"]}
+    assert {name for name, row in found.items() if row["status"] == "failed"} == {"ifr", "pose_guider"}
+    assert "is empty" in found["ifr"]["message"]
+    with pytest.raises(ConfigError, match="without the names of models"):
+        verify(["yolox-nano"], ckpt_dir=folder)

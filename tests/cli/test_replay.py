@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_the_ablation_leaves_out_one_ingredient_after_the_other(
     run: Callable[..., Ended], score: Callable[..., dict[str, Any]], few: Walkers
 ) -> None:
     found = score(few.folder, "--features", few.features, "--ablation")
-    assert list(found["ablation"]) == ["no_nfc", "no_camera_mean", "no_whiten", "no_across_cameras"]
+    assert list(found["ablation"]) == ["no_nfc", "no_camera_mean", "no_whiten", "no_calibration"]
     alone = score(few.folder, "--features", few.features, "--no-camera-mean")
     assert found["ablation"]["no_camera_mean"]["pair_f1"] == alone["pair_f1"]
     assert alone["pair_f1"] != found["pair_f1"]
@@ -134,7 +135,7 @@ def test_the_ablation_leaves_out_one_ingredient_after_the_other(
     assert (ended.code, ended.err) == (0, "")
     assert "…" not in ended.out
     lines = [line.split("  ")[0] for line in ended.out.splitlines()]
-    for title in ("everything", "no NFC", "no camera mean", "no whitening", "no cross-camera bonus"):
+    for title in ("everything", "no NFC", "no camera mean", "no whitening", "no learnt calibration"):
         assert any(line.startswith(title) for line in lines)
 
 
@@ -216,3 +217,20 @@ def test_help_says_what_there_is_and_imports_nothing_that_computes() -> None:
     assert done.stderr.strip() == "[]"
     for option in ("--data", "--embed", "--features", "--pipeline", "--window-s", "--no-nfc", "--ablation"):
         assert option in done.stdout
+
+
+def test_the_reliability_curve_is_drawn(
+    run: Callable[..., Ended], score: Callable[..., dict[str, Any]], few: Walkers, tmp_path: Path
+) -> None:
+    picture = tmp_path / "curves" / "reliability.svg"
+    found = score(few.folder, "--features", few.features, "--plot", picture)
+    points = ElementTree.parse(picture).getroot().findall(".//{*}circle")
+    assert len(points) == len(found["reliability"]) > 1
+    assert f"{found['ece']:.3f}" in picture.read_text(encoding="utf-8")
+    assert found["ece"] == pytest.approx(
+        sum(abs(said - was) * count for said, was, count in found["reliability"])
+        / sum(count for *_, count in found["reliability"])
+    )
+    ended = run(few.folder, "--features", few.features, "--plot", few.folder)
+    assert ended.code == 2
+    assert "--plot" in ended.err

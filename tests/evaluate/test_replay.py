@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_opposite_embeddings_still_give_a_unit_vector() -> None:
 
 
 def test_specs_are_the_pipelines_but_for_what_crops_cannot_have() -> None:
-    refine, identify = RefineSpec(neighbours=4), IdentifySpec(similarity_min=0.6, weight_min=0.4)
+    refine, identify = RefineSpec(neighbours=4), IdentifySpec(probability_min=0.6, weight_min=0.4)
     same, fit = replay_specs(refine, identify, Ingredients())
     assert same == refine
     assert (fit.motion.gap_max_s, fit.fill_s, fit.boxes_min, fit.weight_min) == (0, 0, 1, 0.4)
@@ -121,10 +122,15 @@ def test_each_switch_turns_one_ingredient_off() -> None:
         given, used = RefineSpec(), replay_specs(RefineSpec(), IdentifySpec(), Ingredients(**off))[0]
         return {k: v for k, v in used.model_dump().items() if v != getattr(given, k)}
 
+    def learns(**off: bool) -> bool:
+        return replay_specs(RefineSpec(), IdentifySpec(), Ingredients(**off))[1].match.learn
+
     assert changed(nfc=False) == {"neighbours": 0, "neighbours_one_camera": 0}
     assert changed(camera_mean=False) == {"camera_mean": False}
     assert changed(whiten=False) == {"whiten": False}
-    assert changed(across_cameras=False) == {"across_cameras": 0.0}
+    assert changed(calibration=False) == {}
+    assert learns()
+    assert not learns(calibration=False)
 
 
 def test_people_are_told_apart_and_the_camera_mean_is_why() -> None:
@@ -211,8 +217,8 @@ def test_what_the_events_say_last_is_what_is_settled() -> None:
     heard: list[_Listener] = []
 
     class Spy(_Listener):
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, persons: Sequence[int], crops: Sequence[int]) -> None:
+            super().__init__(persons, crops)
             heard.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -272,7 +278,11 @@ def test_a_distractor_is_wrong_wherever_it_is_put() -> None:
         )
     )
     names = np.array([1, 1, 1, 2])
-    score = score_replay(groups, Replayed(names, names, names, 0, np.ones(4)))
+    score = score_replay(
+        groups, Replayed(names, names, names, 0, np.ones(4), np.array([0.9, 0.6]), np.array([True, False]))
+    )
     assert (score.people, score.identities) == (3, 2)
     assert score.idf1 == 0.75
+    assert score.reliability == ((0.6, 0.0, 1), (0.9, 1.0, 1))
+    assert score.ece == pytest.approx((0.6 + 0.1) / 2)
     assert (score.pair_precision, score.pair_recall) == (pytest.approx(1 / 3), 1)

@@ -1,15 +1,17 @@
 """The identify stage: tracklets in, decisions and settled boxes out.
 
 Every ``decide_s`` of event time three things happen: crossings and gaps of each camera are looked
-at again (:mod:`.visits`), visits of all cameras are put together into people (:mod:`.people`), and
-the people keep their numbers as far as possible (:mod:`.naming`). A decision may be revised for
-``revise_s``; then the boxes are written, and the visit is remembered in the gallery.
+at again (:mod:`.visits`), visits of all cameras are put together into people (:mod:`.crowd`), and
+the people keep their numbers as far as possible (:mod:`.naming`). Only what has changed is looked at. A
+decision may be revised for ``revise_s``; then the boxes are written, and the visit is remembered in the
+gallery. That a remembered visit was somebody else's may still come to light: an event says so.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +19,14 @@ from numpy.typing import NDArray
 
 from edge.config.pipeline import IdentifySpec
 from edge.records import Decision, Settled, Tracklet
-from edge.stages.identify.clustering import Clustering, Comparer, compare
+from edge.stages.identify.crowd import Cluster, Comparer, Crowd, homes_of
 from edge.stages.identify.evidence import observation
 from edge.stages.identify.ledger import Ledger
 from edge.stages.identify.naming import Naming, carry_over
 from edge.stages.identify.strand import Strand
-from edge.stages.identify.visits import Look, improve
-from edge.stages.identify.window import exemplar_of, weight_of
-from edge.stores import Gallery
+from edge.stages.identify.visits import Look, VisitSearch
+from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
+from edge.stores import Exemplar, Gallery
 
 __all__ = ["Identifier", "Outcome"]
 
@@ -57,8 +59,13 @@ class Identifier:
         self._visits: dict[str, list[Visit]] = {camera: [] for camera in cameras}
         self._ledgers = {camera: Ledger(camera, fill_s=spec.fill_s) for camera in cameras}
         self._gallery = Gallery(people_max=spec.people_max, exemplars_max=spec.exemplars_max)
+        self._crowd = Crowd(spec, refiner, cameras, self._gallery)
+        self._searches = {camera: VisitSearch(spec.appearance, spec.motion) for camera in cameras}
         self._strands: dict[tuple[str, int], tuple[Strand, int]] = {}
-        self._dirty: set[str] = set()
+        self._features: dict[int, NDArray[np.float64]] = {}
+        self._looks: dict[int, Look] = {}
+        self._grown: dict[str, set[int]] = {camera: set() for camera in cameras}
+        self._remembered: dict[int, list[Exemplar]] = {}
         self._closed: list[tuple[Strand, Tracklet]] = []
         self._strand_count = 0
         self._identity_count = 0
@@ -90,7 +97,7 @@ class Identifier:
         """Take in new, grown and closed tracklets."""
         for tracklet in tracklets:
             strand = self._strand_for(tracklet)
-            self._dirty.add(tracklet.camera)
+            self._grown[tracklet.camera].add(strand.number)
             if tracklet.closed:
                 self._refiner.learn(tracklet)
                 self._ledgers[tracklet.camera].add(strand, tracklet)
@@ -107,7 +114,7 @@ class Identifier:
         if now_ns < self._next_decide_ns:
             return NOTHING
         self._next_decide_ns = now_ns + int(self._spec.decide_s * 1e9)
-        decisions = self._decide(now_ns) if self._dirty else []
+        decisions = self._decide(now_ns) if any(self._grown.values()) else []
         return self._settle(decisions, now_ns, now_ns - int(self._spec.revise_s * 1e9))
 
     def close(self) -> Outcome:
@@ -130,66 +137,155 @@ class Identifier:
         return strand
 
     def _decide(self, now_ns: int) -> list[Decision]:
-        features = self._features()
-        recent_s = now_ns / 1e9 - self._spec.recent_s
-        for camera in sorted(self._dirty):
-            self._improve(camera, features, recent_s)
-        self._dirty.clear()
-        found = compare(self._visits, features, self._gallery, self._refiner, self._spec)
-        naming = carry_over(found.settled, found.members, self._new_identity, self._unwritten)
-        decisions = self._rename(found, naming, now_ns)
+        anew = self._refiner.renew()
+        if anew:
+            self._crowd.start_over()
+            self._remembered.clear()
+        decisions = []
+        for camera, grown in self._grown.items():
+            if anew:
+                grown.update(s.number for visit in self._visits[camera] for s in visit)
+            if grown:
+                decisions += self._update(camera, grown, now_ns)
+            grown.clear()
+        self._recall()
+        clusters = self._crowd.regroup()
+        homes = homes_of(clusters)
+        settled: list[set[int]] = [set() for _ in clusters]
+        for identity, home in homes.items():
+            settled[home].add(identity)
+        naming = carry_over(
+            [frozenset(olds) for olds in settled],
+            [c.members for c in clusters],
+            self._new_identity,
+            self._unwritten,
+        )
+        decisions += self._correct(clusters, homes, naming, now_ns)
+        decisions += self._rename(clusters, naming, now_ns)
         self._count_people()
         decisions += [self._closed_tracklet(strand, tracklet) for strand, tracklet in self._closed]
         self._closed.clear()
         return decisions
+
+    def _update(self, camera: str, grown: set[int], now_ns: int) -> list[Decision]:
+        """Put the strands of a camera together into visits, and tell the crowd which are new or changed."""
+        recent_s = now_ns / 1e9 - self._spec.recent_s
+        near_s = recent_s - self._spec.motion.gap_max_s
+        old = [visit for visit in self._visits[camera] if visit[-1].end_s < near_s]
+        active = [visit for visit in self._visits[camera] if visit[-1].end_s >= near_s]
+        known = {number for visit in active for number in _numbers(visit)}
+        self._look(camera, grown, self._visits[camera])
+        before = {_numbers(visit) for visit in active}
+        better = self._searches[camera].improve(active, self._looks, grown & known, recent_s)
+        self._visits[camera] = old + better
+        decisions = []
+        names = {visit[0].number for visit in better}
+        for gone in {visit[0].number for visit in active} - names:
+            if gone in self._crowd:
+                self._crowd.drop(gone)
+        for visit in better:
+            if _numbers(visit) not in before or not grown.isdisjoint(_numbers(visit)):
+                decisions += self._show(visit, now_ns)
+        for visit in old if grown - known else ():
+            if not grown.isdisjoint(_numbers(visit)):
+                decisions += self._show(visit, now_ns)
+        return decisions
+
+    def _look(self, camera: str, grown: set[int], visits: Sequence[Visit]) -> None:
+        """Features of the strands that have grown."""
+        strands = [s for visit in visits for s in visit if s.number in grown]
+        looked = [(s, v) for s in strands if (v := s.vector) is not None]
+        rows = (
+            self._refiner.features(np.stack([v for _, v in looked]), [camera] * len(looked)) if looked else ()
+        )
+        nothing = Look(0.0, np.zeros(1))
+        for strand in strands:
+            self._looks.setdefault(strand.number, nothing)
+        for (strand, _), row in zip(looked, rows, strict=True):
+            self._features[strand.number] = row
+            self._looks[strand.number] = Look(*observation(row, strand.weight, self._spec.appearance))
+
+    def _show(self, visit: Visit, now_ns: int) -> list[Decision]:
+        """Tell the crowd what a visit is like; with too little evidence it is nobody's, unless written."""
+        item = visit_item(visit, self._features, self._spec)
+        if item is not None:
+            self._crowd.put(item)
+            return []
+        if visit[0].number in self._crowd:
+            self._crowd.drop(visit[0].number)
+        decisions = []
+        for strand in visit:
+            if strand.identity and not strand.pinned:
+                old, strand.identity = strand.identity, 0
+                decisions.append(_decision("identity.unknown", now_ns, strand, 0, old, 0.5, {}))
+        return decisions
+
+    def _recall(self) -> None:
+        """Tell the crowd whom the gallery has remembered and forgotten."""
+        changed = self._gallery.take_changes()
+        if not self._remembered:
+            changed = self._gallery.identities
+        held = {identity: self._remembered.pop(identity, []) for identity in changed}
+        stay = {exemplar for identity in changed for exemplar in self._gallery.of(identity)}
+        for exemplar in itertools.chain.from_iterable(held.values()):
+            if exemplar not in stay:
+                self._crowd.drop(exemplar)
+        for identity in changed:
+            kept = self._gallery.of(identity)
+            new = [exemplar for exemplar in kept if exemplar not in held[identity]]
+            if new:
+                rows = self._refiner.features(np.stack([e.vector for e in new]), [e.camera for e in new])
+                for exemplar, row in zip(new, rows, strict=True):
+                    self._crowd.put(remembered_item(identity, exemplar, row))
+            if kept:
+                self._remembered[identity] = kept
 
     def _count_people(self) -> None:
         for camera, stays in self._visits.items():
             present = {s.identity for visit in stays for s in visit} - {0}
             self._refiner.count_people(camera, len(present | self._gallery.seen_by(camera)))
 
-    def _features(self) -> dict[int, NDArray[np.float64]]:
-        """Features of all strands in the window that have an embedding."""
-        strands = [s for stays in self._visits.values() for visit in stays for s in visit]
-        known = [(s, v) for s in strands if (v := s.vector) is not None]
-        if not known:
-            return {}
-        rows = self._refiner.features(np.stack([v for _, v in known]), [s.camera for s, _ in known])
-        return {s.number: row for (s, _), row in zip(known, rows, strict=True)}
-
-    def _improve(self, camera: str, features: dict[int, NDArray[np.float64]], recent_s: float) -> None:
-        near_s = recent_s - self._spec.motion.gap_max_s
-        old = [visit for visit in self._visits[camera] if visit[-1].end_s < near_s]
-        active = [visit for visit in self._visits[camera] if visit[-1].end_s >= near_s]
-        size = len(next(iter(features.values()))) if features else 1
-        nothing = Look(0.0, np.zeros(size))
-        looks = {}
-        for strand in (s for visit in active for s in visit):
-            feature = features.get(strand.number)
-            looks[strand.number] = (
-                nothing
-                if feature is None
-                else Look(*observation(feature, strand.weight, self._spec.appearance))
-            )
-        better = improve(active, looks, self._spec.appearance, self._spec.motion, recent_s)
-        self._visits[camera] = old + better
-
     def _new_identity(self) -> int:
         self._identity_count += 1
         self._unwritten.add(self._identity_count)
         return self._identity_count
 
-    def _rename(self, found: Clustering, naming: Naming, now_ns: int) -> list[Decision]:
+    def _correct(
+        self, clusters: Sequence[Cluster], homes: Mapping[int, int], naming: Naming, now_ns: int
+    ) -> list[Decision]:
+        """Remembered visits that turned out to be somebody else's than it was said."""
+        decisions = []
+        for number, (cluster, name) in enumerate(zip(clusters, naming.names, strict=True)):
+            for item in cluster.items:
+                if not isinstance(item.key, Exemplar) or homes[item.group] == number:
+                    continue
+                exemplar, old = item.key, item.group
+                self._gallery.move(exemplar, old, name)
+                kind = "identity.split" if name in naming.fresh else "identity.rename"
+                naming.fresh.discard(name)
+                self._unwritten.discard(name)
+                evidence: dict[str, float | int | str] = {
+                    "remembered": 1,
+                    "visits": len(cluster.items),
+                    "strand": exemplar.strand,
+                }
+                where = exemplar.camera, exemplar.track, exemplar.tracklet
+                decisions.append(Decision(kind, now_ns, *where, name, old, 0.5, evidence))
+        return decisions
+
+    def _rename(self, clusters: Sequence[Cluster], naming: Naming, now_ns: int) -> list[Decision]:
         """Give the strands the names of their clusters, and say what changed."""
-        decisions = self._forget_weak(found, now_ns)
+        decisions = []
         ended: set[int] = set()
-        for cluster, name in enumerate(naming.names):
-            for item, strand in _moving(found, cluster, name, naming.split.get(name)):
+        for cluster, name in zip(clusters, naming.names, strict=True):
+            for strand in _moving(cluster, name, naming.split.get(name)):
                 old, strand.identity = strand.identity, name
                 kind = _kind(old, name, naming)
                 naming.fresh.discard(name)
-                probability, evidence = found.confidence(item, is_new=kind == "identity.new")
+                probability, evidence = self._crowd.confidence(strand, cluster, is_new=kind == "identity.new")
                 strand.probability = probability
+                if strand.pinned:  # its visit is bound to another identity now
+                    self._grown[strand.camera].add(strand.number)
                 if kind == "identity.merge":
                     if old in ended:
                         continue
@@ -210,17 +306,6 @@ class Identifier:
         self._unwritten -= gone
         self._gallery.forget_apart(borne)
         self._ended_count += len(gone - set(naming.merged))
-
-    def _forget_weak(self, found: Clustering, now_ns: int) -> list[Decision]:
-        """Strands whose visit has too little evidence (any more) are nobody, unless written."""
-        kept = {strand.number for item in found.items for strand in item.strands}
-        decisions = []
-        for stays in self._visits.values():
-            for strand in (s for visit in stays for s in visit):
-                if strand.number not in kept and strand.identity and not strand.pinned:
-                    old, strand.identity = strand.identity, 0
-                    decisions.append(_decision("identity.unknown", now_ns, strand, 0, old, 0.5, {}))
-        return decisions
 
     def _closed_tracklet(self, strand: Strand, tracklet: Tracklet) -> Decision:
         return Decision(
@@ -266,7 +351,9 @@ class Identifier:
                 other.identity = name
                 decisions.append(_decision(kind, now_ns, other, name, 0, 0.5, {"embeddings": 0}))
                 kind = "identity.match"
-        strand.pinned = True
+        if not strand.pinned:
+            strand.pinned = True
+            self._grown[strand.camera].add(strand.number)
         self._unwritten.discard(strand.identity)
         return strand.identity
 
@@ -276,13 +363,18 @@ class Identifier:
         for visit in self._visits[camera]:
             if visit[-1].end_s < until_s and not visit[-1].growing:  # a camera may be away meanwhile
                 self._remember(camera, visit)
+                if visit[0].number in self._crowd:
+                    self._crowd.drop(visit[0].number)
                 for strand in visit:
                     self._end(strand)
+                    self._forget(strand)
                 continue
             while len(visit) > 2 and visit[1].end_s < until_s:
                 self._end(visit[0])
                 self._end(visit[1])
                 visit[0].absorb(visit[1])
+                self._grown[camera].add(visit[0].number)
+                self._forget(visit[1])
                 del visit[1]
             kept.append(visit)
         self._visits[camera] = kept
@@ -293,23 +385,35 @@ class Identifier:
         if key in self._strands and self._strands[key][0] is strand:
             del self._strands[key]
 
+    def _forget(self, strand: Strand) -> None:
+        """A strand is no part of any visit any more."""
+        self._features.pop(strand.number, None)
+        self._looks.pop(strand.number, None)
+        self._grown[strand.camera].discard(strand.number)
+
     def _remember(self, camera: str, visit: Visit) -> None:
         identity = visit[-1].identity
+        if identity and visit[0].number in self._crowd:
+            self._crowd.learn(visit[0].number, identity)
         for other in self._visits[camera]:
             together = visit[0].start_s <= other[-1].end_s and other[0].start_s <= visit[-1].end_s
             for third in {strand.identity for strand in other if strand.pinned} - {0, identity}:
                 if together and identity:
                     self._gallery.part(identity, third)
+                    self._crowd.part(identity, third)
         exemplar = exemplar_of(visit, self._spec)
         if identity and exemplar is not None and weight_of(visit) >= self._spec.weight_min:
             self._gallery.add(identity, exemplar)
 
 
-def _moving(found: Clustering, cluster: int, name: int, parent: int | None) -> list[tuple[int, Strand]]:
-    """Strands of a cluster that bear another name, with their items; those that were ``parent`` first."""
-    strands = [(item, s) for item in found.members_of(cluster) for s in found.items[item].strands]
-    moving = [(item, s) for item, s in strands if s.identity != name]
-    return sorted(moving, key=lambda pair: parent is not None and pair[1].identity != parent)
+def _numbers(visit: Visit) -> tuple[int, ...]:
+    return tuple(strand.number for strand in visit)
+
+
+def _moving(cluster: Cluster, name: int, parent: int | None) -> list[Strand]:
+    """Strands of a cluster that bear another name; those that were not ``parent``'s come last."""
+    moving = [strand for strand in cluster.strands if strand.identity != name]
+    return sorted(moving, key=lambda strand: parent is not None and strand.identity != parent)
 
 
 def _kind(old: int, name: int, naming: Naming) -> str:

@@ -70,15 +70,35 @@ def carry_over(
 def _assign(
     clusters: Sequence[int], members: Sequence[Mapping[int, int]], taken: set[int], naming: Naming
 ) -> None:
+    claims: dict[int, list[int]] = {}
+    for index in clusters:
+        for old in members[index]:
+            if old not in taken:
+                claims.setdefault(old, []).append(index)
+    contested = []
+    for index in clusters:
+        wanted = [old for old in members[index] if old not in taken]
+        if len(wanted) == 1 and claims[wanted[0]] == [index]:
+            naming.names[index] = wanted[0]  # nobody else wants it, and it wants no other
+        elif wanted:
+            contested.append(index)
+    if contested:
+        _contest(contested, members, taken, naming)
+
+
+def _contest(
+    clusters: Sequence[int], members: Sequence[Mapping[int, int]], taken: set[int], naming: Naming
+) -> None:
+    """Names that several clusters want, or clusters that want several: the best assignment."""
     from scipy.optimize import linear_sum_assignment
 
     olds = sorted({old for i in clusters for old in members[i]} - taken)
-    if not olds or not clusters:
-        return
     boxes = np.zeros((len(clusters), len(olds)))
+    column_of = {old: column for column, old in enumerate(olds)}
     for row, index in enumerate(clusters):
-        for column, old in enumerate(olds):
-            boxes[row, column] = members[index].get(old, 0)
+        for old, count in members[index].items():
+            if old in column_of:
+                boxes[row, column_of[old]] = count
     # Of two equal claims the older identity lives on.
     preference = boxes + np.where(boxes > 0, np.linspace(0.5, 0.0, len(olds)), 0.0)
     for row, column in zip(*linear_sum_assignment(-preference), strict=True):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from edge.config.pipeline import AppearanceSpec, MotionSpec
 from edge.stages.identify.evidence import IMPOSSIBLE, appearance_score, link
 from edge.stages.identify.strand import Strand
 
-__all__ = ["Look", "improve"]
+__all__ = ["Look", "VisitSearch"]
 
 ROUNDS = 8
 GAIN_MIN = 1e-6
@@ -38,10 +39,12 @@ class Look:
 class _Chain:
     """One visit: its strands in time order, and running sums over them.
 
+    key: the strands' numbers.
     precisions: float64 (n + 1,)   sum of the first i precisions
     vectors:    float64 (n + 1, d) sum of the first i vectors
     """
 
+    key: tuple[int, ...]
     strands: list[Strand]
     starts_s: list[float]
     precisions: NDArray[np.float64]
@@ -49,40 +52,116 @@ class _Chain:
     score: float = 0.0
 
 
-@dataclass(slots=True, eq=False)
-class _Search:
-    looks: dict[int, Look]
-    appearance: AppearanceSpec
-    motion: MotionSpec
-    recent_s: float
-    links: dict[tuple[int, int], float] = field(default_factory=dict)
-    moves: dict[tuple[_Chain, _Chain], _Move | None] = field(default_factory=dict)
+class VisitSearch:
+    """Keeps the partition of one camera's strands as good as single moves can make it.
 
-    def chain(self, strands: Sequence[Strand]) -> _Chain:
+    Two visits between which no move helped are not looked at again until one of them has changed.
+
+    Args:
+        appearance: the appearance model.
+        motion: the motion model.
+    """
+
+    def __init__(self, appearance: AppearanceSpec, motion: MotionSpec) -> None:
+        self.appearance = appearance
+        self.motion = motion
+        self.recent_s = -np.inf
+        self._chains: dict[tuple[int, ...], _Chain] = {}
+        self._links: dict[int, dict[int, float]] = {}  # of the first, then of the second
+
+    def improve(
+        self,
+        visits: Sequence[Sequence[Strand]],
+        looks: Mapping[int, Look],
+        changed: AbstractSet[int],
+        recent_s: float,
+    ) -> list[list[Strand]]:
+        """Improve a partition until no single move helps.
+
+        Args:
+            visits: the partition so far; strands in time order.
+            looks: a look for each strand, by its number.
+            changed: numbers of the strands that are not as they were at the last call, newcomers too.
+            recent_s: only strands that began at or after this time are moved; never less than before.
+
+        Returns:
+            The new partition, each visit in time order, visits by their first strand.
+        """
+        self.recent_s = recent_s
+        for number in changed:
+            self._links.pop(number, None)
+        for known in self._links.values():
+            for number in changed & known.keys():
+                del known[number]
+        settled = {key: chain for key, chain in self._chains.items() if changed.isdisjoint(key)}
+        chains = [settled.get(_key(visit)) or self._chain(visit, looks) for visit in visits if visit]
+        fresh = {chain for chain in chains if settled.get(chain.key) is not chain}
+        empty = self._chain([], looks)
+        for _ in range(ROUNDS):
+            moves = sorted(self._moves(chains, empty, fresh), key=lambda m: (-m.gain, m.one, m.two))
+            if not moves:
+                fresh = set()
+                break
+            touched: set[int] = set()
+            waiting: set[int] = set()
+            for move in moves:
+                if move.one in touched or move.two in touched:
+                    waiting |= {move.one, move.two}
+                    continue
+                touched |= {move.one, move.two}
+                chains[move.one] = self._chain(move.strands_one, looks)
+                if move.two < len(chains):
+                    chains[move.two] = self._chain(move.strands_two, looks)
+                else:
+                    chains.append(self._chain(move.strands_two, looks))
+                    touched.add(len(chains) - 1)
+            fresh = {chains[i] for i in touched | waiting if i < len(chains) and chains[i].strands}
+            chains = [chain for chain in chains if chain.strands]
+        self._chains = {chain.key: chain for chain in chains if chain not in fresh}
+        present = {number for chain in chains for number in chain.key}
+        self._links = {before: known for before, known in self._links.items() if before in present}
+        return sorted((list(chain.strands) for chain in chains), key=lambda strands: strands[0].number)
+
+    def _chain(self, strands: Sequence[Strand], known: Mapping[int, Look]) -> _Chain:
         """Sums of a visit."""
-        looks = [self.looks[s.number] for s in strands]
-        size = len(next(iter(self.looks.values())).vector)
+        looks = [known[s.number] for s in strands]
+        size = max((len(look.vector) for look in looks), default=1)
         vectors = np.zeros((len(strands) + 1, size))
         precisions = np.zeros(len(strands) + 1)
         for i, look in enumerate(looks):
             vectors[i + 1] = vectors[i] + look.vector
             precisions[i + 1] = precisions[i] + look.precision
-        made = _Chain(list(strands), [s.start_s for s in strands], precisions, vectors)
+        made = _Chain(_key(strands), list(strands), [s.start_s for s in strands], precisions, vectors)
         made.score = self.score(precisions[-1], vectors[-1])
         return made
 
     def score(self, precision: float, vector: NDArray[np.float64]) -> float:
+        """Evidence of looks being one person's, from their sums."""
         return appearance_score(float(precision), float(vector @ vector), self.appearance)
 
     def link(self, before: Strand | None, after: Strand | None) -> float:
         """Evidence of one following the other; 0 where a visit begins or ends."""
         if before is None or after is None:
             return 0.0
-        key = (before.number, after.number)
-        found = self.links.get(key)
+        known = self._links.setdefault(before.number, {})
+        found = known.get(after.number)
         if found is None:
-            found = self.links[key] = link(before, after, self.motion)
+            found = known[after.number] = link(before, after, self.motion)
         return found
+
+    def _moves(self, chains: Sequence[_Chain], empty: _Chain, fresh: AbstractSet[_Chain]) -> Iterator[_Move]:
+        """The best move of every pair of visits, and of every visit with an empty one, that may have one."""
+        new = [index for index, chain in enumerate(chains) if chain in fresh]
+        for one, a in enumerate(chains):
+            others = range(one + 1, len(chains)) if a in fresh else (two for two in new if two > one)
+            for two in others:
+                move = _best(a, chains[two], one, two, self)
+                if move is not None:
+                    yield move
+            if a in fresh:
+                move = _best(a, empty, one, len(chains), self)
+                if move is not None:
+                    yield move
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,66 +175,7 @@ class _Move:
     strands_two: list[Strand]
 
 
-def improve(
-    visits: Sequence[Sequence[Strand]],
-    looks: dict[int, Look],
-    appearance: AppearanceSpec,
-    motion: MotionSpec,
-    recent_s: float,
-) -> list[list[Strand]]:
-    """Improve a partition of one camera's strands until no single move helps.
-
-    Args:
-        visits: the partition so far; strands in time order.
-        looks: a look for each strand, by its number.
-        appearance: the appearance model.
-        motion: the motion model.
-        recent_s: only strands that began at or after this time are moved.
-
-    Returns:
-        The new partition, each visit in time order, visits by their first strand.
-    """
-    search = _Search(looks, appearance, motion, recent_s)
-    chains = [search.chain(visit) for visit in visits if visit]
-    if not chains:
-        return []
-    empty = search.chain([])
-    for _ in range(ROUNDS):
-        moves = sorted(_moves(chains, empty, search), key=lambda m: (-m.gain, m.one, m.two))
-        touched: set[int] = set()
-        for move in moves:
-            if move.one in touched or move.two in touched:
-                continue
-            touched |= {move.one, move.two}
-            chains[move.one] = search.chain(move.strands_one)
-            if move.two < len(chains):
-                chains[move.two] = search.chain(move.strands_two)
-            else:
-                chains.append(search.chain(move.strands_two))
-                touched.add(len(chains) - 1)
-        chains = [chain for chain in chains if chain.strands]
-        if not touched:
-            break
-    return sorted((chain.strands for chain in chains), key=lambda strands: strands[0].number)
-
-
-def _moves(chains: list[_Chain], empty: _Chain, search: _Search) -> Iterator[_Move]:
-    """The best move of every pair of visits, and of every visit with an empty one.
-
-    What was found for two visits that have not changed since the last round is taken from there.
-    """
-    known, search.moves = search.moves, {}
-    others = [*chains, empty]
-    for one, a in enumerate(chains):
-        for two in range(one + 1, len(others)):
-            pair = (a, others[two])
-            move = known[pair] if pair in known else _best(*pair, one, two, search)
-            search.moves[pair] = move
-            if move is not None:
-                yield replace(move, one=one, two=two)
-
-
-def _best(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> _Move | None:
+def _best(a: _Chain, b: _Chain, one: int, two: int, search: VisitSearch) -> _Move | None:
     if not _within_reach(a, b, search):
         return None
     best: _Move | None = None
@@ -170,7 +190,7 @@ def _best(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> _Move | 
     return best
 
 
-def _within_reach(a: _Chain, b: _Chain, search: _Search) -> bool:
+def _within_reach(a: _Chain, b: _Chain, search: VisitSearch) -> bool:
     """False when the two lie too far apart in time for motion to join them."""
     if not b.strands:
         return len(a.strands) > 1
@@ -181,7 +201,7 @@ def _within_reach(a: _Chain, b: _Chain, search: _Search) -> bool:
     )
 
 
-def _exchanges(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> Iterator[_Move]:
+def _exchanges(a: _Chain, b: _Chain, one: int, two: int, search: VisitSearch) -> Iterator[_Move]:
     """Cut both visits at one moment and exchange what comes after."""
     starts = {s.start_s for s in a.strands + b.strands if s.start_s >= search.recent_s}
     seen: set[tuple[int, int]] = set()
@@ -207,7 +227,7 @@ def _exchanges(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> Ite
         yield _Move(gain, one, two, a.strands[:i] + b.strands[j:], b.strands[:j] + a.strands[i:])
 
 
-def _transfers(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> Iterator[_Move]:
+def _transfers(a: _Chain, b: _Chain, one: int, two: int, search: VisitSearch) -> Iterator[_Move]:
     """Move one strand of the first visit into the second."""
     for i, strand in enumerate(a.strands):
         if strand.start_s < search.recent_s or (len(a.strands) == 1 and not b.strands):
@@ -219,9 +239,9 @@ def _transfers(a: _Chain, b: _Chain, one: int, two: int, search: _Search) -> Ite
         if new <= IMPOSSIBLE / 2:
             continue
         old = search.link(a_last, strand) + search.link(strand, a_next) + search.link(b_last, b_next)
-        look = search.looks[strand.number]
-        rest = search.score(a.precisions[-1] - look.precision, a.vectors[-1] - look.vector)
-        more = search.score(b.precisions[-1] + look.precision, b.vectors[-1] + look.vector)
+        precision, vector = a.precisions[i + 1] - a.precisions[i], a.vectors[i + 1] - a.vectors[i]
+        rest = search.score(a.precisions[-1] - precision, a.vectors[-1] - vector)
+        more = search.score(b.precisions[-1] + precision, b.vectors[-1] + vector)
         gain = new - old + rest + more - a.score - b.score
         grown = [*b.strands[:j], strand, *b.strands[j:]]
         yield _Move(gain, one, two, a.strands[:i] + a.strands[i + 1 :], grown)
@@ -236,3 +256,7 @@ def _around(strands: Sequence[Strand], index: int) -> tuple[Strand | None, Stran
     before = strands[index - 1] if index > 0 else None
     after = strands[index] if index < len(strands) else None
     return before, after
+
+
+def _key(strands: Iterable[Strand]) -> tuple[int, ...]:
+    return tuple(strand.number for strand in strands)

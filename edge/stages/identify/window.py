@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -14,25 +14,29 @@ from edge.config.pipeline import IdentifySpec
 from edge.stages.identify.strand import Strand
 from edge.stores import Exemplar
 
-__all__ = ["Features", "Item", "exemplar_of", "items_of", "possible_pairs"]
+__all__ = ["Item", "Visit", "exemplar_of", "may_be_one", "one_person", "remembered_item", "visit_item"]
 
+Visit = Sequence[Strand]
 Features = Mapping[int, NDArray[np.float64]]
+Strangers = Mapping[int, AbstractSet[int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """A visit in the window, or a remembered one.
 
+    key: its name: the number of the visit's first strand, or the :class:`Exemplar`.
     strands: the visit's strands; empty for a remembered one.
     group: the identity it is bound to, 0 when free.
-    feature: float64 (d,), unit length, in the corrected space; zero when nothing was embedded.
+    feature: float64 (d,), unit length, in the corrected space; None when nothing was embedded.
     start_s, end_s, head, tail, height_px: as in :class:`Exemplar`.
     """
 
+    key: Hashable
     camera: str
     strands: tuple[Strand, ...]
     group: int
-    feature: NDArray[np.float64]
+    feature: NDArray[np.float64] | None
     start_s: float
     end_s: float
     head: tuple[float, float]
@@ -45,58 +49,52 @@ def weight_of(visit: Sequence[Strand]) -> float:
     return sum(strand.weight for strand in visit)
 
 
-def items_of(
-    visits: Mapping[str, Sequence[Sequence[Strand]]],
-    features: Features,
-    recalled: Sequence[tuple[int, Sequence[Exemplar]]],
-    remembered: Features,
-    spec: IdentifySpec,
-) -> list[Item]:
-    """Everything that can be compared: visits, then the remembered ones.
+def bound_to(visit: Visit) -> int:
+    """The identity that boxes of a visit are written with; 0 while there is none."""
+    return min((s.identity for s in visit if s.pinned and s.identity), default=0)
 
-    A visit needs enough evidence, or boxes that are written already: then it is bound to an identity,
+
+def visit_item(visit: Visit, features: Features, spec: IdentifySpec) -> Item | None:
+    """A visit as something that can be compared.
+
+    It needs enough evidence, or boxes that are written already: then it is bound to an identity,
     and stands in the way of others who were there at the same time, whatever is known of its looks.
 
     Args:
-        visits: by camera.
+        visit: its strands.
         features: by strand number.
-        recalled: remembered people and their visits.
-        remembered: features of those visits, numbered in their order.
         spec: how much evidence is enough.
+
+    Returns:
+        None when there is too little.
     """
-    items = []
-    size = len(next(itertools.chain(features.values(), remembered.values()), ()))
-    for camera, stays in visits.items():
-        for visit in stays:
-            bound = [s.identity for s in visit if s.pinned and s.identity]
-            looks = [s for s in visit if s.number in features]
-            if not bound and (not looks or weight_of(visit) < spec.weight_min):
-                continue
-            total = np.zeros(size)
-            for strand in looks:
-                total += features[strand.number] * min(strand.weight, spec.weight_cap)
-            items.append(
-                Item(
-                    camera=camera,
-                    strands=tuple(visit),
-                    group=min(bound, default=0),
-                    feature=total / max(float(np.linalg.norm(total)), 1e-12),
-                    start_s=visit[0].start_s,
-                    end_s=visit[-1].end_s,
-                    head=visit[0].head,
-                    tail=visit[-1].tail,
-                    height_px=visit[-1].height_px,
-                )
-            )
-    number = 0
-    for identity, exemplars in recalled:
-        for e in exemplars:
-            feature = remembered[number]
-            items.append(
-                Item(e.camera, (), identity, feature, e.start_s, e.end_s, e.head, e.tail, e.height_px)
-            )
-            number += 1
-    return items
+    group = bound_to(visit)
+    looks = [(features[s.number], min(s.weight, spec.weight_cap)) for s in visit if s.number in features]
+    if not group and (not looks or weight_of(visit) < spec.weight_min):
+        return None
+    feature = None
+    if looks:
+        total = np.sum([row * weight for row, weight in looks], axis=0)
+        length = float(np.linalg.norm(total))
+        feature = total / length if length > 1e-9 else looks[0][0]
+    return Item(
+        key=visit[0].number,
+        camera=visit[0].camera,
+        strands=tuple(visit),
+        group=group,
+        feature=feature,
+        start_s=visit[0].start_s,
+        end_s=visit[-1].end_s,
+        head=visit[0].head,
+        tail=visit[-1].tail,
+        height_px=visit[-1].height_px,
+    )
+
+
+def remembered_item(identity: int, exemplar: Exemplar, feature: NDArray[np.float64]) -> Item:
+    """A remembered visit as something that can be compared; ``feature`` is its corrected vector."""
+    e = exemplar
+    return Item(e, e.camera, (), identity, feature, e.start_s, e.end_s, e.head, e.tail, e.height_px)
 
 
 def exemplar_of(visit: Sequence[Strand], spec: IdentifySpec) -> Exemplar | None:
@@ -115,45 +113,39 @@ def exemplar_of(visit: Sequence[Strand], spec: IdentifySpec) -> Exemplar | None:
         head=visit[0].head,
         tail=visit[-1].tail,
         height_px=visit[-1].height_px,
+        track=visit[-1].track,
+        tracklet=visit[-1].pieces[-1],
+        strand=visit[-1].number,
     )
 
 
-def possible_pairs(
-    items: Sequence[Item], speed_max: float, strangers: Mapping[int, AbstractSet[int]]
-) -> NDArray[np.bool_]:
-    """Which pairs can be one person: not in one camera at one time, nor faster than anybody runs.
+def may_be_one(one: Item, other: Item, speed_max: float) -> bool:
+    """Whether two visits can be one person's, as far as time and place say."""
+    if one.camera != other.camera:
+        return True
+    first, then = (one, other) if one.end_s < other.start_s else (other, one)
+    gap_s = then.start_s - first.end_s
+    if gap_s <= 0.0:
+        return False
+    apart = math.hypot(first.tail[0] - then.head[0], first.tail[1] - then.head[1])
+    return apart <= (speed_max * gap_s + 1.0) * (first.height_px + then.height_px) / 2.0
+
+
+def one_person(some: Iterable[Item], others: Sequence[Item], speed_max: float, strangers: Strangers) -> bool:
+    """Whether two sets of visits can be one person's.
+
+    They cannot when two of them were in one camera at one time, or too far apart for anybody to run, or
+    when they are bound to identities known to be two people, from visits that may be forgotten.
 
     Args:
-        items: n visits.
+        some: visits.
+        others: visits.
         speed_max: body heights per second.
-        strangers: identity -> those known to be others, from visits that may not be among the items.
-
-    Returns:
-        bool (n, n), symmetric, True on the diagonal.
+        strangers: identity -> those known to be others.
     """
-    if not items:
-        return np.ones((0, 0), dtype=bool)
-    cameras = np.array([item.camera for item in items])
-    start = np.array([item.start_s for item in items])
-    end = np.array([item.end_s for item in items])
-    head = np.array([item.head for item in items])
-    tail = np.array([item.tail for item in items])
-    height = np.array([item.height_px for item in items])
-    gap = start[None, :] - end[:, None]
-    apart = np.hypot(*(tail[:, None, k] - head[None, :, k] for k in (0, 1)))
-    reach = (speed_max * np.maximum(gap, 0.0) + 1.0) * (height[:, None] + height[None, :]) / 2.0
-    follows = (gap > 0) & (apart <= reach)
-    possible = follows | follows.T | (cameras[:, None] != cameras[None, :])
-    possible &= ~_parted([item.group for item in items], strangers)
-    np.fill_diagonal(possible, True)
-    return np.asarray(possible)
-
-
-def _parted(groups: Sequence[int], strangers: Mapping[int, AbstractSet[int]]) -> NDArray[np.bool_]:
-    """Pairs of items that are bound to identities known to be two people."""
-    place = {group: number for number, group in enumerate(sorted(set(groups)))}
-    table = np.zeros((len(place), len(place)), dtype=bool)
-    for group, row in place.items():
-        table[row, [place[other] for other in strangers.get(group, ()) if other in place]] = True
-    rows = [place[group] for group in groups]
-    return np.asarray(table[np.ix_(rows, rows)])
+    for one in some:
+        apart = strangers.get(one.group, ()) if one.group else ()
+        for other in others:
+            if other.group in apart or not may_be_one(one, other, speed_max):
+                return False
+    return True

@@ -205,7 +205,7 @@ def test_revisions_of_every_kind_happen_in_the_crowds() -> None:
     """So that the test above is a test of all of them."""
     seen: Counter[str] = Counter()
     for seed in range(6):
-        spec = IdentifySpec(revise_s=26.0, recent_s=12.0, weight_min=2.0, similarity_min=0.4)
+        spec = IdentifySpec(revise_s=26.0, recent_s=12.0, weight_min=2.0, match={"same_camera": 0.4})
         site = Site(crowd(seed, 6, 50.0), seed=seed, noise=1.6, identify=spec, refine=RefineSpec(rarity=0))
         seen.update(site.run(51.0).types())
     assert {f"identity.{kind}" for kind in ("new", "match", "rename", "merge", "split")} <= set(seen)
@@ -235,7 +235,7 @@ def test_an_identity_that_loses_its_evidence_is_withdrawn() -> None:
 @pytest.mark.parametrize("seed", [0, 6, 7])
 def test_who_was_seen_together_is_never_merged_however_long_after(seed: int) -> None:
     """Look-alikes in few remembered visits: those in which they met are forgotten, that they met is not."""
-    spec = IdentifySpec(revise_s=26.0, recent_s=12.0, exemplars_max=1, similarity_min=0.3, fill_s=0.0)
+    spec = IdentifySpec(revise_s=26.0, recent_s=12.0, exemplars_max=1, match={"same_camera": 0.3}, fill_s=0.0)
     site = Site(
         crowd(seed, 5, 60.0), seed=seed, alike=[(1, 2), (3, 4)], noise=1.2, rate_hz=5.0, identify=spec
     )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -8,26 +8,26 @@ from numpy.typing import NDArray
 
 from edge.stages.identify.people import cluster
 
+Ask = Callable[[Sequence[int], Sequence[int]], bool]
+
 
 def naive(
-    similarity: NDArray[np.float64],
-    possible: NDArray[np.bool_],
-    groups: Sequence[int],
-    similarity_min: float,
+    similarity: NDArray[np.float64], possible: NDArray[np.bool_], groups: Sequence[int], least: float
 ) -> list[int]:
-    """Join the most similar two clusters, again and again, with everything computed anew."""
-    clusters: list[list[int]] = []
-    for i, group in enumerate(groups):
-        home = next((c for c in clusters if group and groups[c[0]] == group), None)
-        if home is None:
-            clusters.append([i])
-        else:
-            home.append(i)
+    """Join the most similar two clusters, again and again, with everything computed anew.
+
+    similarity, possible: of the members; groups: the unit of each member.
+    """
+    clusters = [[unit] for unit in range(max(groups) + 1)]
+
+    def members(units: Sequence[int]) -> list[int]:
+        return [i for i, group in enumerate(groups) if group in units]
+
     while True:
-        best, pair = similarity_min, None
+        best, pair = least, None
         for a in range(len(clusters)):
             for b in range(a + 1, len(clusters)):
-                rows = np.ix_(clusters[a], clusters[b])
+                rows = np.ix_(members(clusters[a]), members(clusters[b]))
                 mean = float(similarity[rows].mean())
                 if possible[rows].all() and (mean > best or (mean == best and pair is None)):
                     best, pair = mean, (a, b)
@@ -35,10 +35,10 @@ def naive(
             break
         clusters[pair[0]] = sorted(clusters[pair[0]] + clusters.pop(pair[1]))
         clusters.sort()
-    labels = [0] * len(groups)
-    for members in clusters:
-        for i in members:
-            labels[i] = members[0]
+    labels = [0] * (max(groups) + 1)
+    for units in clusters:
+        for unit in units:
+            labels[unit] = units[0]
     return labels
 
 
@@ -50,49 +50,89 @@ def random_case(seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_], list
     possible = rng.random((count, count)) < 0.85
     possible &= possible.T
     np.fill_diagonal(possible, True)
-    groups = rng.integers(0, 5, count) * (rng.random(count) < 0.4)
+    groups = np.unique(rng.integers(0, 12, count), return_inverse=True)[1]
     return rows @ rows.T, possible, groups.tolist(), float(rng.uniform(-0.2, 0.8))
+
+
+def units_of(
+    similarity: NDArray[np.float64], possible: NDArray[np.bool_], groups: Sequence[int]
+) -> tuple[NDArray[np.float64], Ask, list[int]]:
+    """The same as means over units."""
+    owns = (np.array(groups)[None, :] == np.arange(max(groups) + 1)[:, None]).astype(float)
+    sizes = owns.sum(axis=1)
+    mean = owns @ similarity @ owns.T / np.outer(sizes, sizes)
+    may = owns @ ~possible @ owns.T == 0
+    return mean, lambda some, others: bool(may[np.ix_(some, others)].all()), [int(size) for size in sizes]
+
+
+def everybody(some: Sequence[int], others: Sequence[int]) -> bool:
+    return True
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_it_equals_average_linkage_computed_naively(seed: int) -> None:
     similarity, possible, groups, least = random_case(seed)
-    assert cluster(similarity, possible, groups, least).tolist() == naive(similarity, possible, groups, least)
+    found = cluster(*units_of(similarity, possible, groups), least)
+    assert found.tolist() == naive(similarity, possible, groups, least)
 
 
 @pytest.mark.parametrize("seed", range(60, 90))
-def test_who_must_be_together_is_and_who_must_not_is_not(seed: int) -> None:
+def test_who_must_not_be_together_is_not(seed: int) -> None:
     similarity, possible, groups, least = random_case(seed)
-    labels = cluster(similarity, possible, groups, least)
-    for i in range(len(groups)):
-        for j in range(len(groups)):
-            if groups[i] and groups[i] == groups[j]:
-                assert labels[i] == labels[j]
-            elif not possible[i, j] and not any(groups):
-                assert labels[i] != labels[j]
+    mean, may_join, sizes = units_of(similarity, possible, groups)
+    labels = cluster(mean, may_join, sizes, least)
+    for i in range(len(sizes)):
+        for j in range(i):
+            assert labels[i] != labels[j] or may_join([i], [j])
         assert labels[labels[i]] == labels[i] <= i
 
 
+def test_only_who_would_be_joined_is_asked_about() -> None:
+    asked: list[tuple[list[int], list[int]]] = []
+
+    def may_join(some: Sequence[int], others: Sequence[int]) -> bool:
+        asked.append((list(some), list(others)))
+        return True
+
+    mean = np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.1], [0.1, 0.1, 1.0]])
+    assert cluster(mean, may_join, [1, 1, 1], 0.5).tolist() == [0, 0, 2]
+    assert asked == [([0], [1])]
+
+
 def test_the_threshold_itself_is_enough() -> None:
-    similarity = np.array([[1.0, 0.5], [0.5, 1.0]])
-    every = np.ones((2, 2), dtype=bool)
-    assert cluster(similarity, every, [0, 0], 0.5).tolist() == [0, 0]
-    assert cluster(similarity, every, [0, 0], 0.5 + 1e-9).tolist() == [0, 1]
+    mean = np.array([[1.0, 0.5], [0.5, 1.0]])
+    assert cluster(mean, everybody, [1, 1], 0.5).tolist() == [0, 0]
+    assert cluster(mean, everybody, [1, 1], 0.5 + 1e-9).tolist() == [0, 1]
+
+
+def test_large_units_weigh_more() -> None:
+    """0 and 1 join; 2 is close to 0 and far from 1, so it depends on which of the two is larger."""
+    mean = np.array([[1.0, 0.9, 0.8], [0.9, 1.0, 0.2], [0.8, 0.2, 1.0]])
+    assert cluster(mean, everybody, [9, 1, 1], 0.6).tolist() == [0, 0, 0]
+    assert cluster(mean, everybody, [1, 9, 1], 0.6).tolist() == [0, 0, 2]
+
+
+def test_who_has_no_looks_joins_nobody() -> None:
+    mean = np.array([[1.0, -np.inf, 0.9], [-np.inf, -np.inf, -np.inf], [0.9, -np.inf, 1.0]])
+    assert cluster(mean, everybody, [1, 0, 1], 0.5).tolist() == [0, 1, 0]
 
 
 def test_ties_go_to_the_lower_index() -> None:
-    similarity = np.full((4, 4), 0.9)
-    possible = np.ones((4, 4), dtype=bool)
-    possible[0, 1] = possible[1, 0] = possible[2, 3] = possible[3, 2] = False
-    assert cluster(similarity, possible, [0, 0, 0, 0], 0.5).tolist() == [0, 1, 0, 1]
+    never = {(0, 1), (2, 3)}
+
+    def may_join(some: Sequence[int], others: Sequence[int]) -> bool:
+        return not any((min(a, b), max(a, b)) in never for a in some for b in others)
+
+    assert cluster(np.full((4, 4), 0.9), may_join, [1] * 4, 0.5).tolist() == [0, 1, 0, 1]
 
 
 def test_the_argument_is_left_as_it_is() -> None:
     similarity, possible, groups, least = random_case(1)
-    before = similarity.copy()
-    cluster(similarity, possible, groups, least)
-    np.testing.assert_array_equal(similarity, before)
+    mean, may_join, sizes = units_of(similarity, possible, groups)
+    before = mean.copy()
+    cluster(mean, may_join, sizes, least)
+    np.testing.assert_array_equal(mean, before)
 
 
 def test_nobody_gives_no_clusters() -> None:
-    assert cluster(np.zeros((0, 0)), np.zeros((0, 0), dtype=bool), [], 0.5).tolist() == []
+    assert cluster(np.zeros((0, 0)), everybody, [], 0.5).tolist() == []

@@ -5,18 +5,24 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from synthetic_people import faces, look, tracklet_of
 
 from edge.config.pipeline import AppearanceSpec, MotionSpec
 from edge.stages.identify.evidence import IMPOSSIBLE, appearance_score, link, observation
 from edge.stages.identify.strand import Strand
-from edge.stages.identify.visits import Look, improve
+from edge.stages.identify.visits import Look, VisitSearch
 
 LOOKS = AppearanceSpec()
 MOTION = MotionSpec()
 ALWAYS = -np.inf
 
 Partition = list[list[Strand]]
+
+
+def improve(visits: Partition, looks: dict[int, Look], recent_s: float = ALWAYS) -> Partition:
+    """By somebody who has seen none of it before."""
+    return VisitSearch(LOOKS, MOTION).improve(visits, looks, looks.keys(), recent_s)
 
 
 def total(visits: Sequence[Sequence[Strand]], looks: dict[int, Look]) -> float:
@@ -86,7 +92,7 @@ def test_it_mostly_finds_the_best_of_all_partitions(count: int) -> None:
     for seed in range(seeds):
         strands, looks = scene(seed, count)
         best = max(total(p, looks) for p in partitions(strands))
-        mine = total(improve(alone(strands), looks, LOOKS, MOTION, ALWAYS), looks)
+        mine = total(improve(alone(strands), looks), looks)
         assert mine <= best + 1e-6
         found += mine >= best - 1e-6
     assert found >= 0.95 * seeds, f"{found} of {seeds}"
@@ -105,7 +111,7 @@ def test_it_never_lowers_the_total_wherever_it_begins(seed: int) -> None:
             begun.append([strand])
     before = total(begun, looks)
     given = numbers(begun)
-    after = improve(begun, looks, LOOKS, MOTION, ALWAYS)
+    after = improve(begun, looks)
     assert total(after, looks) >= before - 1e-6
     assert sorted(itertools.chain(*numbers(after))) == [s.number for s in strands], "each once"
     assert numbers(begun) == given, "the argument is left as it is"
@@ -114,7 +120,7 @@ def test_it_never_lowers_the_total_wherever_it_begins(seed: int) -> None:
             assert a.end_s < b.start_s
             assert link(a, b, MOTION) > IMPOSSIBLE / 2
     assert [v[0] for v in numbers(after)] == sorted(v[0] for v in numbers(after))
-    again = improve(after, looks, LOOKS, MOTION, ALWAYS)
+    again = improve(after, looks)
     assert total(again, looks) >= total(after, looks) - 1e-6
 
 
@@ -139,14 +145,14 @@ def crossing() -> tuple[list[Strand], dict[int, Look]]:
 def test_a_swapped_crossing_with_distinct_looks_is_mended() -> None:
     (a, b, c, d), looks = crossing()
     for begun in ([[a, c], [b, d]], [[a], [b], [c], [d]], [[a, c], [b], [d]]):
-        assert numbers(improve(begun, looks, LOOKS, MOTION, ALWAYS)) == [[1, 4], [2, 3]]
+        assert numbers(improve(begun, looks)) == [[1, 4], [2, 3]]
 
 
 def test_without_looks_the_crossing_is_left_to_motion() -> None:
     """Everybody here seems to turn round, which the tracker says too."""
     strands, looks = crossing()
     nothing = {number: Look(0.0, np.zeros(32)) for number in looks}
-    visits = numbers(improve(alone(strands), nothing, LOOKS, MOTION, ALWAYS))
+    visits = numbers(improve(alone(strands), nothing))
     assert len(visits) == 2
     assert sorted(itertools.chain(*visits)) == [1, 2, 3, 4]
 
@@ -154,8 +160,8 @@ def test_without_looks_the_crossing_is_left_to_motion() -> None:
 def test_what_began_too_long_ago_is_not_moved() -> None:
     (a, b, c, d), looks = crossing()
     begun = [[a, c], [b, d]]
-    assert numbers(improve(begun, looks, LOOKS, MOTION, c.start_s)) == [[1, 4], [2, 3]]
-    assert numbers(improve(begun, looks, LOOKS, MOTION, c.start_s + 0.01)) == [[1, 3], [2, 4]]
+    assert numbers(improve(begun, looks, c.start_s)) == [[1, 4], [2, 3]]
+    assert numbers(improve(begun, looks, c.start_s + 0.01)) == [[1, 3], [2, 4]]
 
 
 def test_a_stranger_in_the_middle_of_a_visit_is_taken_out() -> None:
@@ -171,14 +177,47 @@ def test_a_stranger_in_the_middle_of_a_visit_is_taken_out() -> None:
         s.number: Look(*observation(who.astype(np.float64), 5.0, LOOKS))
         for s, who in zip(strands, (face, stranger, face), strict=True)
     }
-    assert numbers(improve([strands], looks, LOOKS, MOTION, ALWAYS)) == [[1, 3], [2]]
+    assert numbers(improve([strands], looks)) == [[1, 3], [2]]
 
 
 def test_no_visits_give_no_visits() -> None:
-    assert improve([], {}, LOOKS, MOTION, ALWAYS) == []
+    assert improve([], {}) == []
 
 
 def test_the_same_strands_give_the_same_visits() -> None:
     strands, looks = scene(3, 12, people=4)
-    first = numbers(improve(alone(strands), looks, LOOKS, MOTION, ALWAYS))
-    assert numbers(improve(alone(strands), looks, LOOKS, MOTION, ALWAYS)) == first
+    first = numbers(improve(alone(strands), looks))
+    assert numbers(improve(alone(strands), looks)) == first
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_was_looked_at_before_need_not_be_again(seed: int) -> None:
+    """Strands come one by one, and grow: the search that remembers ends where a new one stays put."""
+    rng = np.random.default_rng(seed)
+    strands, looks = scene(seed, 14, people=4)
+    search = VisitSearch(LOOKS, MOTION)
+    visits: Partition = []
+    for count, strand in enumerate(strands, 1):
+        grown = {strand.number}
+        if rng.random() < 0.3:
+            other = strands[int(rng.integers(count))].number
+            looks[other] = Look(looks[other].precision * 1.5, looks[other].vector * 1.4)
+            grown.add(other)
+        visits = search.improve([*visits, [strand]], looks, grown, ALWAYS)
+        assert total(improve(visits, looks), looks) <= total(visits, looks) + 1e-6
+
+
+def test_only_what_has_changed_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    strands, looks = scene(5, 12, people=4)
+    search = VisitSearch(LOOKS, MOTION)
+    settled = search.improve(alone(strands), looks, looks.keys(), ALWAYS)
+    compared: list[tuple[float, float]] = []
+    kept = VisitSearch.score
+
+    def counted(self: VisitSearch, precision: float, vector: NDArray[np.float64]) -> float:
+        compared.append((precision, float(vector @ vector)))
+        return kept(self, precision, vector)
+
+    monkeypatch.setattr(VisitSearch, "score", counted)
+    assert search.improve(settled, looks, set(), ALWAYS) == settled
+    assert len(compared) <= 1, "the empty visit's"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,11 +11,23 @@ from edge.centralize import neighbor_centralize
 from edge.config.pipeline import RefineSpec
 from edge.stages.refine import Refiner
 
-PLAIN = RefineSpec(camera_mean=False, whiten=False, nfc_share=0.0, across_cameras=0)
+PLAIN = RefineSpec(camera_mean=False, whiten=False, nfc_share=0.0)
 
 
 def looks_of(rng: np.random.Generator, people: int, each: int, noise: float = 1.0) -> NDArray[np.float32]:
     return np.stack([look(face, rng, noise) for face in faces(rng, people) for _ in range(each)])
+
+
+def similarity_of(
+    refiner: Refiner, rows: NDArray[np.floating], cameras: Sequence[str], possible: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Of all pairs, float64 (n, n)."""
+    refiner.ask(lambda one, other: bool(possible[one, other]))
+    for key, (row, camera) in enumerate(zip(rows, cameras, strict=True)):
+        refiner.put(key, row.astype(np.float64), camera)
+    assert refiner.refresh() == set(range(len(rows)))
+    compared = refiner.rows(range(len(rows))).astype(np.float64)
+    return np.asarray(compared @ compared.T)
 
 
 def all_pairs(count: int) -> NDArray[np.bool_]:
@@ -25,16 +39,15 @@ def test_without_corrections_it_is_the_cosine() -> None:
     refiner = Refiner(PLAIN)
     features = refiner.features(rows, ["a"] * 6)
     np.testing.assert_allclose(features, rows, atol=1e-6)
-    similarity = refiner.similarity(features, ["a"] * 6, all_pairs(6))
+    similarity = similarity_of(refiner, features, ["a"] * 6, all_pairs(6))
     np.testing.assert_allclose(similarity, rows @ rows.T, atol=1e-5)
 
 
 def test_the_centralized_half_is_nfc_between_cameras() -> None:
     rows = looks_of(np.random.default_rng(1), 4, 3).astype(np.float64)
     cameras = ["a", "b", "c"] * 4
-    similarity = Refiner(RefineSpec(nfc_share=0.25, neighbours=2, rarity=0, across_cameras=0)).similarity(
-        rows, cameras, all_pairs(12)
-    )
+    spec = RefineSpec(nfc_share=0.25, neighbours=2, rarity=0)
+    similarity = similarity_of(Refiner(spec), rows, cameras, all_pairs(12))
     others = np.array([[one != other for other in cameras] for one in cameras])
     central = neighbor_centralize(rows, 2, 2, allowed=others)
     np.testing.assert_allclose(similarity, 0.25 * central @ central.T + 0.75 * rows @ rows.T, atol=1e-6)
@@ -42,8 +55,8 @@ def test_the_centralized_half_is_nfc_between_cameras() -> None:
 
 def test_one_camera_takes_its_neighbours_from_itself() -> None:
     rows = looks_of(np.random.default_rng(2), 4, 3).astype(np.float64)
-    spec = RefineSpec(nfc_share=1.0, neighbours=6, neighbours_one_camera=2, rarity=0, across_cameras=0)
-    similarity = Refiner(spec).similarity(rows, ["a"] * 12, all_pairs(12))
+    spec = RefineSpec(nfc_share=1.0, neighbours=6, neighbours_one_camera=2, rarity=0)
+    similarity = similarity_of(Refiner(spec), rows, ["a"] * 12, all_pairs(12))
     central = neighbor_centralize(rows, 2, 2)
     np.testing.assert_allclose(similarity, central @ central.T, atol=1e-6)
 
@@ -51,9 +64,9 @@ def test_one_camera_takes_its_neighbours_from_itself() -> None:
 @pytest.mark.parametrize("cameras", [["a"] * 6, ["a", "b"] * 3])
 def test_no_neighbours_is_the_cosine(cameras: list[str]) -> None:
     rows = looks_of(np.random.default_rng(3), 2, 3).astype(np.float64)
-    spec = RefineSpec(neighbours=0, neighbours_one_camera=0, across_cameras=0)
+    spec = RefineSpec(neighbours=0, neighbours_one_camera=0)
     np.testing.assert_allclose(
-        Refiner(spec).similarity(rows, cameras, all_pairs(6)), rows @ rows.T, atol=1e-9
+        similarity_of(Refiner(spec), rows, cameras, all_pairs(6)), rows @ rows.T, atol=1e-9
     )
 
 
@@ -62,10 +75,11 @@ def test_a_pair_that_cannot_be_one_person_is_not_drawn_together() -> None:
     rng = np.random.default_rng(4)
     face = faces(rng, 1)[0]
     rows = np.stack([look(face, rng, 0.8) for _ in range(2)]).astype(np.float64)
-    refiner = Refiner(RefineSpec(nfc_share=1.0, rarity=0, across_cameras=0))
-    assert refiner.similarity(rows, ["a", "b"], all_pairs(2))[0, 1] == pytest.approx(1.0)
+    spec = RefineSpec(nfc_share=1.0, rarity=0)
+    assert similarity_of(Refiner(spec), rows, ["a", "b"], all_pairs(2))[0, 1] == pytest.approx(1.0)
     apart = np.eye(2, dtype=bool)
-    assert refiner.similarity(rows, ["a", "b"], apart)[0, 1] == pytest.approx(rows[0] @ rows[1])
+    found = similarity_of(Refiner(spec), rows, ["a", "b"], apart)
+    assert found[0, 1] == pytest.approx(rows[0] @ rows[1], abs=1e-6)
 
 
 def test_centralizing_tells_people_better_apart() -> None:
@@ -77,9 +91,8 @@ def test_centralizing_tells_people_better_apart() -> None:
     same_pairs, other_pairs = same & ~np.eye(40, dtype=bool), ~same
 
     def margin(share: float) -> float:
-        similarity = Refiner(
-            RefineSpec(nfc_share=share, neighbours=3, rarity=0, across_cameras=0)
-        ).similarity(rows, cameras, all_pairs(40))
+        spec = RefineSpec(nfc_share=share, neighbours=3, rarity=0)
+        similarity = similarity_of(Refiner(spec), rows, cameras, all_pairs(40))
         spread = similarity[other_pairs].std() + similarity[same_pairs].std()
         return float((similarity[same_pairs].mean() - similarity[other_pairs].mean()) / spread)
 
@@ -92,44 +105,54 @@ def test_among_few_candidates_being_a_neighbour_counts_for_little() -> None:
     cameras = ["a", "b"] * 6
 
     def with_rarity(rarity: float) -> NDArray[np.float64]:
-        spec = RefineSpec(nfc_share=0.6, neighbours=2, rarity=rarity, across_cameras=0)
-        return Refiner(spec).similarity(rows, cameras, all_pairs(12))
+        spec = RefineSpec(nfc_share=0.6, neighbours=2, rarity=rarity)
+        return similarity_of(Refiner(spec), rows, cameras, all_pairs(12))
 
     plain, full = rows @ rows.T, with_rarity(0.0)
-    np.testing.assert_allclose(with_rarity(1.5), plain + 0.5 * (full - plain), atol=1e-9)
-    np.testing.assert_allclose(with_rarity(3.0), plain, atol=1e-9)
-    np.testing.assert_allclose(with_rarity(10.0), plain, atol=1e-9)
+    np.testing.assert_allclose(with_rarity(1.5), plain + 0.5 * (full - plain), atol=1e-6)
+    np.testing.assert_allclose(with_rarity(3.0), plain, atol=1e-6)
+    np.testing.assert_allclose(with_rarity(10.0), plain, atol=1e-6)
 
 
-@pytest.mark.parametrize("count", [0, 1])
-def test_too_few_to_compare(count: int) -> None:
-    rows = unit(np.ones((count, 4))).astype(np.float64)
-    similarity = Refiner(RefineSpec()).similarity(rows, ["a"] * count, all_pairs(count))
-    assert similarity.shape == (count, count)
+def test_a_lone_visit_is_compared_as_it_is() -> None:
+    refiner = Refiner(RefineSpec())
+    assert refiner.refresh() == set()
+    row = unit(np.ones((1, 4))).astype(np.float64)
+    refiner.put("one", row[0], "a")
+    assert refiner.refresh() == {"one"}
+    np.testing.assert_allclose(refiner.rows(["one"]), row, atol=1e-7)
 
 
-def test_only_first_pieces_count_as_new_tracks() -> None:
-    rng = np.random.default_rng(6)
-    once, often = Refiner(RefineSpec()), Refiner(RefineSpec())
-    vectors = list(looks_of(rng, 1, 4))
-    once.learn(tracklet_of(1, 0, 1, vectors=vectors))
-    before = once.version
-    often.learn(tracklet_of(1, 0, 1, vectors=vectors))
-    often.learn(tracklet_of(1, 1, 2, vectors=vectors, part=1))
-    assert once.version == before
-    assert often.version[1] == once.version[1] == 1
-
-
-def test_what_was_learnt_changes_the_features() -> None:
+def test_the_space_is_renewed_when_it_has_moved_and_forgets_everybody_then() -> None:
     rng = np.random.default_rng(7)
     refiner = Refiner(RefineSpec())
     rows = looks_of(rng, 3, 1)
     before = refiner.features(rows, ["a"] * 3)
+    refiner.put(0, before[0], "a")
+    assert not refiner.renew()
     for track in range(1, 20):
         refiner.learn(tracklet_of(track, 0, 1, camera="a", vectors=list(looks_of(rng, 1, 8))))
+    np.testing.assert_array_equal(refiner.features(rows, ["a"] * 3), before, "only when it is asked")
+    assert refiner.renew()
     after = refiner.features(rows, ["a"] * 3)
     assert np.abs(after - before).max() > 0.01
-    np.testing.assert_allclose(np.linalg.norm(after, axis=1), 1.0, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(after, axis=1), 1.0, atol=1e-6)
+    assert refiner.refresh() == set()
+    refiner.put(0, after[0], "a")
+    assert refiner.refresh() == {0}
+    assert not refiner.renew()
+
+
+def test_only_first_pieces_count_as_new_tracks() -> None:
+    rng = np.random.default_rng(6)
+    once, often = (Refiner(RefineSpec(whiten=False)) for _ in range(2))
+    vectors = list(looks_of(rng, 1, 4))
+    for part, refiner in ((0, once), (0, often), (1, often)):
+        refiner.learn(tracklet_of(1, part, part + 1, vectors=vectors, part=part))
+    asked = looks_of(rng, 2, 1)
+    for refiner in (once, often):
+        refiner.renew()
+    np.testing.assert_allclose(often.features(asked, ["a"] * 2), once.features(asked, ["a"] * 2))
 
 
 def test_a_tracklet_without_embeddings_is_taken_too() -> None:
@@ -138,27 +161,75 @@ def test_a_tracklet_without_embeddings_is_taken_too() -> None:
     assert refiner.features(np.zeros((0, 0), np.float32), []).shape == (0, 0)
 
 
-def test_pairs_of_two_cameras_get_a_bonus_and_others_none() -> None:
-    rows = np.linalg.qr(np.random.default_rng(8).standard_normal((6, 6)))[0]
-    cameras = ["a", "a", "b", "b", "c", "c"]
-    plain, helped = (
-        Refiner(RefineSpec(nfc_share=0.0, across_cameras=bonus)).similarity(rows, cameras, all_pairs(6))
-        for bonus in (0.0, 0.2)
-    )
-    names = np.array(cameras)
-    across = names[:, None] != names[None, :]
-    np.testing.assert_allclose((helped - plain)[across], 0.2)
-    np.testing.assert_allclose((helped - plain)[~across], 0.0, atol=1e-12)
-
-
-def test_one_camera_gets_no_bonus() -> None:
-    rows = np.linalg.qr(np.random.default_rng(9).standard_normal((6, 6)))[0]
-    similarity = Refiner(RefineSpec(nfc_share=0.0)).similarity(rows, ["a"] * 6, all_pairs(6))
-    np.testing.assert_allclose(similarity, rows @ rows.T)
-
-
 def test_fewer_visits_than_neighbours_are_compared_all_the_same() -> None:
     rows = np.eye(3, 8)
-    similarity = Refiner(RefineSpec(rarity=0)).similarity(rows, ["a", "b", "a"], all_pairs(3))
+    similarity = similarity_of(Refiner(RefineSpec(rarity=0)), rows, ["a", "b", "a"], all_pairs(3))
     assert similarity.shape == (3, 3)
     assert np.isfinite(similarity).all()
+
+
+class Stream:
+    """Visits that come, change and go, beside what they are in the end computed at once."""
+
+    def __init__(self, seed: int, spec: RefineSpec, cameras: str) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.spec, self.cameras = spec, cameras
+        self.refiner = Refiner(spec)
+        self.apart: set[frozenset[int]] = set()
+        self.refiner.ask(self.may)
+        self.faces = faces(self.rng, 12)
+        self.now: dict[int, tuple[NDArray[np.float64], str]] = {}
+        self.seen: dict[int, NDArray[np.float32]] = {}
+        self.next = 0
+
+    def may(self, one: object, other: object) -> bool:
+        return frozenset((one, other)) not in self.apart
+
+    def step(self) -> None:
+        what = self.rng.random()
+        keys = list(self.now)
+        if what < 0.6 or len(keys) < 3:
+            key, self.next = self.next, self.next + 1
+            self.put(key, str(self.rng.choice(list(self.cameras))))
+        elif what < 0.8:
+            key = keys[int(self.rng.integers(len(keys)))]
+            self.put(key, self.now[key][1])
+        elif what < 0.9:
+            key = keys[int(self.rng.integers(len(keys)))]
+            del self.now[key]
+            self.seen.pop(key, None)
+            self.refiner.drop(key)
+        else:
+            one, other = self.rng.choice(keys, 2, replace=False).tolist()
+            self.apart.add(frozenset((one, other)))
+            self.refiner.forbid(one, other)
+
+    def put(self, key: int, camera: str) -> None:
+        row = look(self.faces[int(self.rng.integers(12))], self.rng, 0.8).astype(np.float64)
+        self.now[key] = row, camera
+        self.refiner.put(key, row, camera)
+
+
+@pytest.mark.parametrize("cameras", ["a", "abc"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stream_of_changes_gives_what_all_at_once_would_give(seed: int, cameras: str) -> None:
+    spec = RefineSpec(neighbours=3, neighbours_one_camera=2, rarity=4.0, nfc_share=0.8)
+    stream = Stream(seed, spec, cameras)
+    for number in range(120):
+        stream.step()
+        if number % 3:
+            continue
+        changed = stream.refiner.refresh()
+        stream.seen |= {key: stream.refiner.rows([key])[0] for key in changed if isinstance(key, int)}
+        fresh = Refiner(spec)
+        fresh.ask(stream.may)
+        for key, (row, camera) in stream.now.items():
+            fresh.put(key, row, camera)
+        fresh.refresh()
+        if not stream.now:
+            continue
+        if abs(fresh.share - stream.refiner.share) > 1e-9:  # follows in steps
+            assert abs(fresh.share - stream.refiner.share) < 1 / 32
+            continue
+        expected = fresh.rows(stream.now)
+        np.testing.assert_allclose(np.stack([stream.seen[key] for key in stream.now]), expected, atol=1e-5)
