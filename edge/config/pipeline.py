@@ -159,7 +159,7 @@ class RefineSpec(_Spec):
         default=1.0, gt=0, le=100, description="How far whitening is held back; large: not at all."
     )
     nfc_share: Share = Field(
-        default=1.0,
+        default=0.6,
         description="Most that the centralized similarity may count, where candidates are many; the rest is "
         "the plain one.",
     )
