@@ -42,7 +42,7 @@ def test_boxes_stay_on_their_people_wherever_these_are_laid(scenes: SceneSet, un
     for number in range(6):
         batch = batches[number]
         for image, boxes, counts in zip(batch.images_bgr_nchw, batch.boxes_px, batch.counts, strict=True):
-            red = (image[2].astype(int) - image[0]) > 100
+            red = (image[2] > 150) & (image[:2] < 60).all(axis=0)
             for left, top, right, bottom in boxes[counts]:
                 inner = red[int(top) + 2 : int(bottom) - 2, int(left) + 2 : int(right) - 2]
                 assert inner.size == 0 or inner.mean() > 0.95
@@ -52,7 +52,7 @@ def test_boxes_stay_on_their_people_wherever_these_are_laid(scenes: SceneSet, un
                 outside[max(0, int(top) - 2) : int(bottom) + 3, max(0, int(left) - 2) : int(right) + 3] = (
                     False
                 )
-            assert outside.mean() < 0.06  # slivers of people who are cut off
+            assert outside.mean() < 0.03  # slivers of who is cut off; gaps may be of any colour
     assert seen > 30
 
 
