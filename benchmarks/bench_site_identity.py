@@ -55,7 +55,9 @@ def main() -> int:
 
 def score_site(preset: str, seed: int, pipeline: str) -> dict[str, dict[str, float]]:
     """Cross-camera scores of one site, full and with each ingredient left out."""
+    from edge.assemble import places_and_times
     from edge.cli.cached_site import cached_site
+    from edge.config.cameras import load_cameras
     from edge.config.pipeline import load_pipeline
     from edge.evaluate.replay_tracks import SWITCHES, Settings, score_replay_tracks, without
     from edge.evaluate.site_score import read_site_truth
@@ -64,7 +66,8 @@ def score_site(preset: str, seed: int, pipeline: str) -> dict[str, dict[str, flo
     folder = cached_site(preset, seed, lambda line: print(line, file=sys.stderr))
     log = recorded(folder, pipeline)
     truth = read_site_truth(folder)
-    full = Settings(spec.refine, spec.identify)
+    grounds, travel = places_and_times(load_cameras(folder / "cams.yaml"))
+    full = Settings(spec.refine, spec.identify, grounds, travel)
     variants = {FULL: full} | {name: without(full, name) for name in SWITCHES}
     found = {}
     for name, settings in variants.items():

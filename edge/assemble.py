@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,15 @@ from edge.fronts.native import FULL_BATCH_WAIT_S
 
 if TYPE_CHECKING:
     from edge.backends import Session
+    from edge.config.calibration import Calibration
     from edge.config.cameras import CamerasFile
     from edge.config.card import ModelCard
     from edge.config.pipeline import DetectSpec, EmbedSpec, PipelineSpec
+    from edge.config.topology import Travel
     from edge.evaluate.tracklet_log import TrackletLog
     from edge.evaluate.truth_folder import SiteTruth
     from edge.fronts.parts import Identifying
     from edge.stages.capture import CameraReader
-    from edge.stages.sink import Ground
 
 __all__ = ["assemble", "pipeline_title"]
 
@@ -70,14 +71,15 @@ def assemble(
     from edge.stages.embed import Embedder
     from edge.stages.identify import Identifier
     from edge.stages.refine import Refiner
-    from edge.stages.sink import MOSAIC, open_outputs
+    from edge.stages.sink import MOSAIC, Ground, open_outputs
     from edge.stages.track import CameraTracker
     from edge.stages.tracklet import TrackletBuilder
 
     clock = clock or SystemClock()
     names = [camera.name for camera in cameras.cameras]
     known = None if truth is None else _read_truth(truth, names)
-    ground = _ground(cameras, known)
+    grounds, travel = places_and_times(cameras)
+    ground = Ground(grounds, known.paths if known is not None else {}) if grounds else None
     if mosaic and MOSAIC in names and (video or pipeline.sink.video):
         raise ConfigError(
             f"camera '{MOSAIC}' and the video of all cameras would be one file; rename the camera"
@@ -94,13 +96,16 @@ def assemble(
         embedder = Embedder(embed_card, embed_session, pipeline.embed)
         trackers = {name: CameraTracker(pipeline.track) for name in names}
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
-        deciding = Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        deciding = Identifier(
+            pipeline.identify, Refiner(pipeline.refine), names, grounds=grounds, travel=travel
+        )
         if known is not None and log is None:
             log = TrackletLog(names)
         identifier: Identifying = deciding if log is None else Recorder(deciding, log)
         judge = None
         if known is not None and log is not None:
-            judge = RunJudge(known, folder, log, Settings(pipeline.refine, pipeline.identify))
+            settings = Settings(pipeline.refine, pipeline.identify, grounds, travel)
+            judge = RunJudge(known, folder, log, settings)
         facts = Facts(
             run=uuid.uuid4().hex[:10],
             site=cameras.site.name,
@@ -144,17 +149,30 @@ def pipeline_title(file: Path) -> str:
     return file.resolve().parent.name if file.name == "pipeline.yaml" else file.stem
 
 
-def _ground(cameras: CamerasFile, truth: SiteTruth | None) -> Ground | None:
-    """The ground plane of the cameras that are calibrated; None where none is."""
-    from edge.config.calibration import load_calibration
-    from edge.stages.sink import Ground
+def places_and_times(
+    cameras: CamerasFile,
+) -> tuple[Mapping[str, Calibration], Mapping[tuple[str, str], Travel]]:
+    """What is known of a site beside its pictures.
 
-    calibrations = {
+    Returns:
+        Calibrations by camera, and travel times by (camera left, camera reached); empty where unknown.
+
+    Raises:
+        ConfigError: a file is missing or wrong, or a travel time names a camera that is not there.
+    """
+    from edge.config.calibration import load_calibration
+    from edge.config.topology import load_topology
+
+    grounds = {
         camera.name: load_calibration(camera.calibration)
         for camera in cameras.cameras
         if camera.calibration is not None
     }
-    return Ground(calibrations, truth.paths if truth is not None else {}) if calibrations else None
+    if cameras.site.topology is None:
+        return grounds, {}
+    names = {camera.name for camera in cameras.cameras}
+    pairs = load_topology(cameras.site.topology, names).pairs
+    return grounds, {(pair.origin, pair.to): pair for pair in pairs}
 
 
 def _read_truth(folder: Path, names: Sequence[str]) -> SiteTruth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +97,8 @@ def check_site(path: str | Path, pipeline: str | None = None) -> Report:
     if document is not None:
         _check_content(report, document)
         _check_calibrations(report, document)
+    if cameras is not None and cameras.site.topology is not None:
+        _check_topology(report, cameras.site.topology, [camera.name for camera in cameras.cameras])
     _check_pipeline(report, document, pipeline)
     return report
 
@@ -174,6 +176,16 @@ def _check_calibrations(report: Report, document: Document) -> None:
                 load_calibration(path_from(named, document.folder))
             except ConfigError as error:
                 finding.problems.extend(problems_of(error))
+
+
+def _check_topology(report: Report, path: Path, names: Sequence[str]) -> None:
+    from edge.config.document import problems_of
+    from edge.config.topology import load_topology
+
+    try:
+        load_topology(path, names)
+    except ConfigError as error:
+        report.general.extend(problems_of(error))
 
 
 def _check_pipeline(report: Report, document: Document | None, wanted: str | None) -> None:

@@ -71,6 +71,15 @@ class SiteSettings(BaseModel):
         le=3600,
         description="Seconds after which the run is given up (exit code 3) when no source gave a frame.",
     )
+    topology: Path | None = Field(
+        default=None, description="Travel times between cameras (YAML), relative to the cameras file."
+    )
+
+    @field_validator("topology")
+    @classmethod
+    def _topology_beside_the_file(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        folder = folder_of(info.context)
+        return None if path is None else path_from(path, folder)
 
 
 class Camera(BaseModel):

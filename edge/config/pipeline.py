@@ -23,6 +23,7 @@ __all__ = [
     "CropSpec",
     "DetectSpec",
     "EmbedSpec",
+    "GateSpec",
     "IdentifySpec",
     "MatchSpec",
     "MotionSpec",
@@ -226,6 +227,39 @@ class MatchSpec(_Spec):
     )
 
 
+class GateSpec(_Spec):
+    """What place and time say about visits of two cameras, where they are known."""
+
+    ground: bool = Field(
+        default=True, description="Compare places on the ground, where cameras are calibrated."
+    )
+    travel: bool = Field(
+        default=True, description="Compare gaps with travel times, where there is a topology."
+    )
+    hard: bool = Field(
+        default=False, description="Never join what place or time rules out; else it speaks against it."
+    )
+    slot_s: Number = Field(default=0.5, gt=0, le=60, description="Places are compared so often.")
+    ground_least_s: Seconds = Field(default=1.5, description="Seen by both for less, places say nothing.")
+    ground_error_m: Number = Field(default=0.9, gt=0, le=100, description="Error of a place on the ground.")
+    ground_area_m2: Number = Field(
+        default=80.0, gt=0, le=1e6, description="Ground over which other people are spread."
+    )
+    ground_apart_m: Number = Field(
+        default=4.0, gt=0, le=1000, description="With hard: further apart, two places are two people."
+    )
+    ground_gain: Number = Field(default=3.0, ge=0, le=100, description="Most a place speaks for, log-odds.")
+    ground_loss: Number = Field(default=8.0, ge=0, le=100, description="Most it speaks against.")
+    travel_direct: Share = Field(default=0.5, description="Share of people who come by the direct way.")
+    travel_spread_s: Number = Field(default=1.0, gt=0, le=1e4, description="Least spread of a travel time.")
+    travel_slack_s: Seconds = Field(default=1.0, description="Faster than the fastest by more is too fast.")
+    travel_horizon_s: Number = Field(
+        default=60.0, gt=0, le=1e6, description="Longer gaps say nothing; people who come are spread over it."
+    )
+    travel_gain: Number = Field(default=2.0, ge=0, le=100, description="Most a gap speaks for, log-odds.")
+    travel_loss: Number = Field(default=4.0, ge=0, le=100, description="Most it speaks against: too fast.")
+
+
 class IdentifySpec(_Spec):
     """Decide who a tracklet is."""
 
@@ -271,6 +305,7 @@ class IdentifySpec(_Spec):
     )
     exemplars_max: Whole = Field(default=8, ge=1, le=100, description="Visits remembered of each.")
     match: MatchSpec = Field(default_factory=MatchSpec)
+    gates: GateSpec = Field(default_factory=GateSpec)
     appearance: AppearanceSpec = Field(default_factory=AppearanceSpec)
     motion: MotionSpec = Field(default_factory=MotionSpec)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.evaluate.mot import MotBoxes, read_mot
 from edge.evaluate.site_score import SiteScore, score_site
 from edge.evaluate.tracklet_log import TrackletLog
-from edge.stages.identify import Identifier
+from edge.stages.identify import GroundPlane, Identifier, TravelTime
 from edge.stages.refine import Refiner
 from edge.stages.sink.folder import writing
 from edge.stages.sink.mot import MotSink
@@ -23,6 +23,7 @@ NOTHING = RunSummary("", "", 0, 0.0, 0, {}, {})
 
 SWITCHES: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     "camera_mean": {"refine": {"camera_mean": False}},
+    "gates": {"identify": {"gates": {"ground": False, "travel": False}}},
     "nfc": {"refine": {"neighbours": 0, "neighbours_one_camera": 0}},
 }
 """Ingredient to what switches it off, by section of the pipeline."""
@@ -34,6 +35,8 @@ class Settings:
 
     refine: RefineSpec
     identify: IdentifySpec
+    grounds: Mapping[str, GroundPlane] = field(default_factory=dict)
+    travel: Mapping[tuple[str, str], TravelTime] = field(default_factory=dict)
 
 
 def without(settings: Settings, ingredient: str) -> Settings:
@@ -42,6 +45,8 @@ def without(settings: Settings, ingredient: str) -> Settings:
     return Settings(
         RefineSpec.model_validate(settings.refine.model_dump() | dict(off.get("refine", {}))),
         IdentifySpec.model_validate(settings.identify.model_dump() | dict(off.get("identify", {}))),
+        settings.grounds,
+        settings.travel,
     )
 
 
@@ -56,7 +61,13 @@ def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
     Raises:
         RunError: a file cannot be written.
     """
-    identifier = Identifier(settings.identify, Refiner(settings.refine), log.cameras)
+    identifier = Identifier(
+        settings.identify,
+        Refiner(settings.refine),
+        log.cameras,
+        grounds=settings.grounds,
+        travel=settings.travel,
+    )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     sink = MotSink(folder, log.cameras)

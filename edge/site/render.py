@@ -243,7 +243,8 @@ def _write_cameras_file(path: Path, site: Site) -> None:
         }
         for one in site.cameras
     ]
-    text = yaml.safe_dump({"site": {"name": site.name}, "cameras": cameras}, sort_keys=False)
+    about = {"name": site.name, "topology": "calib/topology.yaml"}
+    text = yaml.safe_dump({"site": about, "cameras": cameras}, sort_keys=False)
     path.write_text(text, encoding="ascii")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge.stages.identify.gates import GroundPlane, TravelTime
 from edge.stages.identify.identifier import Identifier, Outcome
 
-__all__ = ["Identifier", "Outcome"]
+__all__ = ["GroundPlane", "Identifier", "Outcome", "TravelTime"]

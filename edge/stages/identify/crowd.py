@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from edge.centralize import MatchCalibration
 from edge.config.pipeline import IdentifySpec
 from edge.records import Tracklet
+from edge.stages.identify.gates import Gates
 from edge.stages.identify.network import Network, Unit
 from edge.stages.identify.people import cluster
 from edge.stages.identify.strand import Strand
@@ -140,11 +141,18 @@ class Crowd:
         comparer: centralizes and compares; told of every visit.
         cameras: names of all cameras.
         strangers: who was seen to be two people.
+        gates: what place and time say; nothing when None.
     """
 
     def __init__(
-        self, spec: IdentifySpec, comparer: Comparer, cameras: Sequence[str], strangers: Strangers
+        self,
+        spec: IdentifySpec,
+        comparer: Comparer,
+        cameras: Sequence[str],
+        strangers: Strangers,
+        gates: Gates | None = None,
     ) -> None:
+        self._gates = gates or Gates(spec.gates)
         self._spec = spec
         self._comparer = comparer
         self._cameras = tuple(cameras)
@@ -206,7 +214,7 @@ class Crowd:
         del self._items[key]
         self._noted.pop(key, None)
         self._leave(old)
-        self._items[item.key] = replace(item, feature=old.feature)
+        self._items[item.key] = replace(item, feature=old.feature, path=old.path)
         self._keys.setdefault(unit_of(item), {})[item.key] = None
         self._touched.add(unit_of(item))
         if key in self._rows:
@@ -250,7 +258,7 @@ class Crowd:
             rows = np.stack([self._rows[key] for key in keys]) if keys else np.zeros((0, 0), np.float32)
             self._network.put(unit, rows, [self._items[key].camera for key in keys])
         self._calibrate()
-        self._network.relink(self._priors() + self._shifts, self._least)
+        self._network.relink(self._priors() + self._shifts, self._least - self._gates.gain_max)
         self._note()
         found = [Cluster(items) for part in self._parts(self._seeds()) for items in self._cluster(part)]
         self._touched.clear()
@@ -405,7 +413,17 @@ class Crowd:
         offsets = self._priors() + self._shifts
         found = self._spec.match.slope * (rows @ rows.T) + shares @ offsets @ shares.T
         found[bare] = found[:, bare] = -np.inf
+        gain = self._gates.gain_max
+        if gain:
+            near = np.argwhere(np.triu(found >= self._least - gain, 1))
+            for one, other in near.tolist():
+                found[one, other] += self._evidence(atoms[one], atoms[other])
+                found[other, one] = found[one, other]
         return np.asarray(found)
+
+    def _evidence(self, some: Sequence[Item], others: Sequence[Item]) -> float:
+        """What place and time say, on the mean of all pairs."""
+        return float(np.mean([self._gates.evidence(one, other) for one in some for other in others]))
 
     def _one_person(self, some: Sequence[Item], others: Sequence[Item]) -> bool:
         return one_person(some, others, self._spec.motion.speed_max, self._strangers.apart)

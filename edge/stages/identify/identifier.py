@@ -21,6 +21,7 @@ from edge.config.pipeline import IdentifySpec
 from edge.records import Decision, Settled, Tracklet
 from edge.stages.identify.crowd import Cluster, Comparer, Crowd, homes_of
 from edge.stages.identify.evidence import observation
+from edge.stages.identify.gates import Gates, GroundPlane, TravelTime
 from edge.stages.identify.ledger import Ledger
 from edge.stages.identify.naming import Naming, carry_over
 from edge.stages.identify.strand import Strand
@@ -51,15 +52,27 @@ class Identifier:
         spec: numbers of the decisions.
         refiner: makes features comparable and centralizes them.
         cameras: names of all cameras.
+        grounds: camera -> its view of the ground, where calibrated.
+        travel: (camera left, camera reached) -> travel time, where known.
     """
 
-    def __init__(self, spec: IdentifySpec, refiner: Comparer, cameras: Sequence[str]) -> None:
+    def __init__(
+        self,
+        spec: IdentifySpec,
+        refiner: Comparer,
+        cameras: Sequence[str],
+        *,
+        grounds: Mapping[str, GroundPlane] | None = None,
+        travel: Mapping[tuple[str, str], TravelTime] | None = None,
+    ) -> None:
         self._spec = spec
         self._refiner = refiner
         self._visits: dict[str, list[Visit]] = {camera: [] for camera in cameras}
         self._ledgers = {camera: Ledger(camera, fill_s=spec.fill_s) for camera in cameras}
         self._gallery = Gallery(people_max=spec.people_max, exemplars_max=spec.exemplars_max)
-        self._crowd = Crowd(spec, refiner, cameras, self._gallery)
+        self._gates = Gates(spec.gates, grounds, travel)
+        self._crowd = Crowd(spec, refiner, cameras, self._gallery, self._gates)
+        self._paths: dict[int, dict[int, tuple[float, float]]] = {}
         self._searches = {camera: VisitSearch(spec.appearance, spec.motion) for camera in cameras}
         self._strands: dict[tuple[str, int], tuple[Strand, int]] = {}
         self._features: dict[int, NDArray[np.float64]] = {}
@@ -99,6 +112,9 @@ class Identifier:
         for tracklet in tracklets:
             strand = self._strand_for(tracklet)
             self._grown[tracklet.camera].add(strand.number)
+            path = self._gates.path_of(tracklet)
+            if path:
+                self._paths.setdefault(strand.number, {}).update(path)
             if tracklet.closed:
                 self._refiner.learn(tracklet)
                 self._ledgers[tracklet.camera].add(strand, tracklet)
@@ -208,7 +224,7 @@ class Identifier:
 
     def _show(self, visit: Visit, now_ns: int) -> list[Decision]:
         """Tell the crowd what a visit is like; with too little evidence it is nobody's, unless written."""
-        item = visit_item(visit, self._features, self._spec)
+        item = visit_item(visit, self._features, self._spec, self._paths)
         if item is not None:
             self._crowd.put(item)
             return []
@@ -383,6 +399,8 @@ class Identifier:
                 self._end(visit[1])
                 visit[0].absorb(visit[1])
                 self._grown[camera].add(visit[0].number)
+                if visit[1].number in self._paths:
+                    self._paths.setdefault(visit[0].number, {}).update(self._paths[visit[1].number])
                 self._forget(visit[1])
                 del visit[1]
             kept.append(visit)
@@ -398,6 +416,7 @@ class Identifier:
         """A strand is no part of any visit any more."""
         self._features.pop(strand.number, None)
         self._looks.pop(strand.number, None)
+        self._paths.pop(strand.number, None)
         self._grown[strand.camera].discard(strand.number)
 
     def _remember(self, camera: str, visit: Visit) -> Exemplar | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,19 @@ from edge.config.pipeline import IdentifySpec
 from edge.stages.identify.strand import Strand
 from edge.stores import Exemplar
 
-__all__ = ["Item", "Visit", "exemplar_of", "may_be_one", "one_person", "remembered_item", "visit_item"]
+__all__ = [
+    "Item",
+    "Path",
+    "Visit",
+    "exemplar_of",
+    "may_be_one",
+    "one_person",
+    "remembered_item",
+    "visit_item",
+]
 
 Visit = Sequence[Strand]
+Path = Mapping[int, tuple[float, float]]
 Features = Mapping[int, NDArray[np.float64]]
 Strangers = Mapping[int, AbstractSet[int]]
 
@@ -30,6 +40,7 @@ class Item:
     group: the identity it is bound to, 0 when free.
     feature: float64 (d,), unit length, in the corrected space; None when nothing was embedded.
     start_s, end_s, head, tail, height_px: as in :class:`Exemplar`.
+    path: where on the ground it was: number of the time slot -> metres; empty when that is not known.
     """
 
     key: Hashable
@@ -42,6 +53,7 @@ class Item:
     head: tuple[float, float]
     tail: tuple[float, float]
     height_px: float
+    path: Path = field(default_factory=dict)
 
 
 def weight_of(visit: Sequence[Strand]) -> float:
@@ -54,7 +66,9 @@ def bound_to(visit: Visit) -> int:
     return min((s.identity for s in visit if s.pinned and s.identity), default=0)
 
 
-def visit_item(visit: Visit, features: Features, spec: IdentifySpec) -> Item | None:
+def visit_item(
+    visit: Visit, features: Features, spec: IdentifySpec, paths: Mapping[int, Path] | None = None
+) -> Item | None:
     """A visit as something that can be compared.
 
     It needs enough evidence, or boxes that are written already: then it is bound to an identity,
@@ -64,6 +78,7 @@ def visit_item(visit: Visit, features: Features, spec: IdentifySpec) -> Item | N
         visit: its strands.
         features: by strand number.
         spec: how much evidence is enough.
+        paths: by strand number, where known.
 
     Returns:
         None when there is too little.
@@ -88,6 +103,7 @@ def visit_item(visit: Visit, features: Features, spec: IdentifySpec) -> Item | N
         head=visit[0].head,
         tail=visit[-1].tail,
         height_px=visit[-1].height_px,
+        path={slot: place for s in visit for slot, place in (paths or {}).get(s.number, {}).items()},
     )
 
 
