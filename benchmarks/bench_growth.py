@@ -122,8 +122,12 @@ def stranger(rng: np.random.Generator, camera: str, track: int, end_s: float, di
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     mean = rows.mean(axis=0)
     times_ns = START_NS + (1e9 * (end_s - 2.0 + 0.1 * np.arange(1, 21))).astype(np.int64)
-    left = rng.uniform(0, 580) + 3.0 * np.arange(20)
-    boxes = np.stack([left, np.full(20, 100.0), left + 40.0, np.full(20, 200.0)], axis=1)
+    height = rng.uniform(40, 120)
+    left = (
+        600.0 / 19 * np.arange(20)
+    )  # from edge to edge, so that nobody looks like going on as somebody else
+    top = rng.uniform(0, 240) + rng.uniform(-1, 1) * np.arange(20)
+    boxes = np.stack([left, top, left + 0.4 * height, top + height], axis=1)
     return Tracklet(
         uid=f"{camera}/{track}/0",
         camera=camera,

@@ -121,8 +121,9 @@ class Network:
                 for other in found - self._links[unit]:
                     self._links[other].add(unit)
                 self._links[unit] = found
-            if start == 0:
-                self._fresh = dict(zip(some, rows, strict=True))
+            self._fresh.update(
+                (unit, row) for unit, row in zip(some, rows, strict=True) if unit[0] == "visit"
+            )
         self._stale.clear()
 
     def alike(self, unit: Unit) -> NDArray[np.float32]:
