@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -23,79 +22,22 @@ from numpy.typing import NDArray
 
 from edge.centralize import MatchCalibration
 from edge.config.pipeline import IdentifySpec
-from edge.records import Tracklet
+from edge.stages.identify.clusters import Cluster, atoms_of, unit_of
+from edge.stages.identify.comparer import Comparer
 from edge.stages.identify.gates import Gates
 from edge.stages.identify.network import Network, Unit
 from edge.stages.identify.people import cluster
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.window import Item, may_be_one, one_person
 
-__all__ = ["Cluster", "Comparer", "Crowd", "homes_of"]
+__all__ = ["Crowd"]
 
 RIVALS_LOOKED_AT = 8
 NOTED_UNITS = 3  # of a new visit's likeliest, and of each so many visits
 NOTED_VISITS = 3
-WRITTEN = 1_000_000  # times as much as a remembered visit
 ATOMS_SHARE = 2  # times together_max; where there are more, remembered visits are not taken apart
 SAME = 1e-5  # of a feature of unit length
 SHIFT_STEP = 0.1  # log-odds; who changes less is not compared anew
-
-
-class Comparer(Protocol):
-    """What the refine stage offers: :class:`edge.stages.refine.Refiner`."""
-
-    @property
-    def share(self) -> float:
-        """How much of the similarity is the centralized one, 0 to 1."""
-        ...
-
-    def learn(self, tracklet: Tracklet) -> None:
-        """Take in a closed tracklet."""
-        ...
-
-    def count_people(self, camera: str, people: int) -> None:
-        """Say how many people a camera has seen."""
-        ...
-
-    def renew(self) -> bool:
-        """Go over to what was learnt; True when everything has to be put anew."""
-        ...
-
-    def features(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
-        """Embeddings in the corrected space: float64 (n, d), unit length."""
-        ...
-
-    def ask(self, allowed: _Allowed) -> None:
-        """Say who knows whether two visits can be one person."""
-        ...
-
-    def put(self, key: Hashable, feature: NDArray[np.float64], camera: str) -> None:
-        """Take in a visit, or its new feature."""
-        ...
-
-    def rename(self, key: Hashable, new: Hashable) -> None:
-        """The same visit under another name."""
-        ...
-
-    def drop(self, key: Hashable) -> None:
-        """Forget a visit."""
-        ...
-
-    def forbid(self, one: Hashable, other: Hashable) -> None:
-        """Two visits turn out to be two people."""
-        ...
-
-    def refresh(self) -> set[Hashable]:
-        """Bring everything up to date; whose rows may have changed."""
-        ...
-
-    def rows(self, keys: Iterable[Hashable]) -> NDArray[np.float32]:
-        """What visits are compared by: float32 (n, w); the product of two is their similarity."""
-        ...
-
-
-class _Allowed(Protocol):
-    def __call__(self, one: Hashable, other: Hashable, /) -> bool: ...
 
 
 class Strangers(Protocol):
@@ -105,32 +47,6 @@ class Strangers(Protocol):
     def apart(self) -> Mapping[int, AbstractSet[int]]:
         """For each identity, those it can never be one with."""
         ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cluster:
-    """Visits that are one person. An identity's remembered visits may be in several clusters."""
-
-    items: tuple[Item, ...]
-
-    @property
-    def units(self) -> tuple[Unit, ...]:
-        """The units its visits belong to, in order."""
-        return tuple(sorted({unit_of(item) for item in self.items}))
-
-    @property
-    def members(self) -> Mapping[int, int]:
-        """Identity -> boxes of its strands that bear it now."""
-        boxes: Counter[int] = Counter()
-        for strand in self.strands:
-            if strand.identity:
-                boxes[strand.identity] += strand.boxes
-        return boxes
-
-    @property
-    def strands(self) -> list[Strand]:
-        """All strands of its visits."""
-        return [strand for item in self.items for strand in item.strands]
 
 
 class Crowd:
@@ -372,7 +288,7 @@ class Crowd:
 
     def _cluster(self, units: Sequence[Unit]) -> list[tuple[Item, ...]]:
         """The clusters of one part, which become the present ones."""
-        atoms = [atom for unit in units for atom in _atoms(self._items_of(unit))]
+        atoms = [atom for unit in units for atom in atoms_of(self._items_of(unit))]
         if len(atoms) > ATOMS_SHARE * self._spec.together_max:
             atoms = [self._items_of(unit) for unit in units]
         if len(atoms) == 1:
@@ -479,36 +395,3 @@ class Crowd:
 
     def _order(self, units: Iterable[Unit]) -> list[Unit]:
         return sorted(units)
-
-
-def unit_of(item: Item) -> Unit:
-    """The unit a visit belongs to."""
-    if item.group:
-        return "person", item.group
-    if not isinstance(item.key, int):
-        raise TypeError(f"a free visit is named by its first strand's number, got {item.key!r}")
-    return "visit", item.key
-
-
-def _atoms(items: Sequence[Item]) -> list[list[Item]]:
-    """What of a unit must stay together: visits that are being written; each remembered one is by itself.
-
-    When nothing is known of the looks of what is being written, everything stays together.
-    """
-    written = [item for item in items if item.strands]
-    if written and all(item.feature is None for item in written):
-        return [list(items)]
-    return [*([written] if written else []), *([item] for item in items if not item.strands)]
-
-
-def homes_of(clusters: Sequence[Cluster]) -> dict[int, int]:
-    """Where each bound identity stays: with what is being written of it, else with most of its visits."""
-    counts: dict[int, Counter[int]] = {}
-    for number, one in enumerate(clusters):
-        for item in one.items:
-            if item.group:
-                counts.setdefault(item.group, Counter())[number] += WRITTEN if item.strands else 1
-    return {
-        identity: max(found, key=lambda number: (found[number], -number))
-        for identity, found in counts.items()
-    }

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from edge.config.pipeline import IdentifySpec
 from edge.records import Decision, Settled, Tracklet
-from edge.stages.identify.crowd import Cluster, Comparer, Crowd, homes_of
+from edge.stages.identify.clusters import Cluster, homes_of
+from edge.stages.identify.comparer import Comparer
+from edge.stages.identify.crowd import Crowd
 from edge.stages.identify.evidence import observation
 from edge.stages.identify.gates import Gates, GroundPlane, TravelTime
 from edge.stages.identify.ledger import Ledger

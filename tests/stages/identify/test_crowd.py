@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from synthetic_people import faces, look, tracklet_of
 
 from edge.config.pipeline import IdentifySpec, RefineSpec
-from edge.stages.identify.crowd import Cluster, Crowd, homes_of
+from edge.stages.identify.clusters import Cluster, homes_of
+from edge.stages.identify.crowd import Crowd
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.window import Item, exemplar_of, remembered_item, visit_item
 from edge.stages.refine import Refiner
