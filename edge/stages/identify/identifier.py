@@ -10,7 +10,6 @@ gallery. That a remembered visit was somebody else's may still come to light: an
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +28,7 @@ from edge.stages.identify.naming import Naming, carry_over
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.visits import Look, VisitSearch
 from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
+from edge.stages.identify.wording import decision_about, kind_of, moving
 from edge.stores import Exemplar, Gallery
 
 __all__ = ["Identifier", "Outcome"]
@@ -236,7 +236,7 @@ class Identifier:
         for strand in visit:
             if strand.identity and not strand.pinned:
                 old, strand.identity = strand.identity, 0
-                decisions.append(_decision("identity.unknown", now_ns, strand, 0, old, 0.5, {}))
+                decisions.append(decision_about("identity.unknown", now_ns, strand, 0, old, 0.5, {}))
         return decisions
 
     def _recall(self) -> None:
@@ -302,9 +302,9 @@ class Identifier:
         decisions = []
         ended: set[int] = set()
         for cluster, name in zip(clusters, naming.names, strict=True):
-            for strand in _moving(cluster, name, naming.split.get(name)):
+            for strand in moving(cluster, name, naming.split.get(name)):
                 old, strand.identity = strand.identity, name
-                kind = _kind(old, name, naming)
+                kind = kind_of(old, name, naming)
                 naming.fresh.discard(name)
                 probability, evidence = self._crowd.confidence(strand, cluster, is_new=kind == "identity.new")
                 strand.probability = probability
@@ -314,7 +314,7 @@ class Identifier:
                     if old in ended:
                         continue
                     ended.add(old)
-                decisions.append(_decision(kind, now_ns, strand, name, old, probability, evidence))
+                decisions.append(decision_about(kind, now_ns, strand, name, old, probability, evidence))
         for old, name in naming.merged.items():
             self._gallery.merge(name, old)
             if old not in ended:
@@ -373,7 +373,7 @@ class Identifier:
             kind = "identity.match" if named else "identity.new"
             for other in (s for s in visit if not s.identity):
                 other.identity = name
-                decisions.append(_decision(kind, now_ns, other, name, 0, 0.5, {"embeddings": 0}))
+                decisions.append(decision_about(kind, now_ns, other, name, 0, 0.5, {"embeddings": 0}))
                 kind = "identity.match"
         if not strand.pinned:
             strand.pinned = True
@@ -441,42 +441,3 @@ class Identifier:
 
 def _numbers(visit: Visit) -> tuple[int, ...]:
     return tuple(strand.number for strand in visit)
-
-
-def _moving(cluster: Cluster, name: int, parent: int | None) -> list[Strand]:
-    """Strands of a cluster that bear another name; those that were not ``parent``'s come last."""
-    moving = [strand for strand in cluster.strands if strand.identity != name]
-    return sorted(moving, key=lambda strand: parent is not None and strand.identity != parent)
-
-
-def _kind(old: int, name: int, naming: Naming) -> str:
-    if old == 0:
-        return "identity.new" if name in naming.fresh else "identity.match"
-    if naming.merged.get(old) == name:
-        return "identity.merge"
-    return "identity.split" if name in naming.fresh else "identity.rename"
-
-
-def _decision(
-    kind: str,
-    now_ns: int,
-    strand: Strand,
-    identity: int,
-    previous: int,
-    probability: float,
-    evidence: dict[str, float | int | str],
-) -> Decision:
-    finite = {k: v for k, v in evidence.items() if not isinstance(v, float) or math.isfinite(v)}
-    finite["strand"] = strand.number
-    return Decision(
-        type=kind,
-        time_ns=now_ns,
-        camera=strand.camera,
-        track=strand.track,
-        tracklet=strand.pieces[-1],
-        identity=identity,
-        previous=previous,
-        probability=probability,
-        evidence=finite,
-        crop=strand.crop if identity else None,
-    )
