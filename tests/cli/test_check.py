@@ -226,3 +226,18 @@ def test_a_video_without_bytes_is_exit_code_3_and_a_pipe_does_not_hang_the_check
         f"camera 'a': {site / 'empty.mp4'} is empty (0 bytes)"
     ]
     assert report.exit_code == 3
+
+
+@pytest.mark.parametrize("content", [None, "pairs:\n- {from: door, to: attic, median_s: 3}\n"])
+def test_a_topology_is_checked_before_a_camera_opens(site: Path, content: str | None) -> None:
+    file, topology = site / "cams.yaml", site / "topology.yaml"
+    file.write_text(
+        "site: {topology: topology.yaml}\ncameras:\n- {name: door, source: 'rtsp://10.0.0.2/ch1'}\n"
+    )
+    if content is not None:
+        topology.write_text(content)
+    report = check_site(file, str(site / "pipeline.yaml"))
+    assert report.exit_code == 2
+    (problem,) = report.general
+    assert "topology.yaml" in str(problem)
+    assert ("attic" in str(problem)) == (content is not None)
