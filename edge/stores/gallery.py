@@ -119,7 +119,7 @@ class Gallery:
 
     def move(self, exemplar: Exemplar, identity: int, other: int) -> None:
         """One visit of ``identity`` turns out to be ``other``'s."""
-        self._replace(identity, [e for e in self._people[identity] if e is not exemplar])
+        self._replace(identity, [e for e in self._people.get(identity, ()) if e is not exemplar])
         self._replace(other, self._nearest_centre([*self._people.get(other, ()), exemplar]))
 
     def merge(self, identity: int, other: int) -> None:

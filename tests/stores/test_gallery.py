@@ -127,3 +127,30 @@ def test_it_does_not_grow() -> None:
         assert len(gallery) <= 10
         assert len(gallery.apart) <= 12
     assert sorted(known(gallery)) == list(range(290, 300))
+
+
+def test_one_visit_can_turn_out_to_be_somebody_elses() -> None:
+    gallery = Gallery(people_max=5, exemplars_max=3)
+    mine, stray = visit(), visit(1)
+    gallery.add(4, mine)
+    gallery.add(4, stray)
+    gallery.move(stray, 4, 9)
+    assert (gallery.of(4), gallery.of(9), gallery.identities) == ([mine], [stray], [4, 9])
+    assert gallery.seen_by("door") == {4, 9}
+    gallery.move(mine, 4, 9)
+    assert (gallery.of(4), gallery.of(9), gallery.identities) == ([], [stray, mine], [9])
+    assert gallery.seen_by("door") == {9}
+
+
+def test_it_says_once_of_whom_something_changed() -> None:
+    gallery = Gallery(people_max=2, exemplars_max=3)
+    assert gallery.take_changes() == []
+    gallery.add(3, visit())
+    gallery.add(1, visit())
+    assert gallery.take_changes() == [1, 3]
+    assert gallery.take_changes() == []
+    gallery.add(7, visit())
+    assert gallery.take_changes() == [3, 7], "who was forgotten for it too"
+    gallery.merge(1, 7)
+    assert gallery.take_changes() == [1, 7]
+    assert gallery.identities == [1]
