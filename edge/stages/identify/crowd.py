@@ -83,7 +83,7 @@ class Crowd:
         self.start_over()
 
     def start_over(self) -> None:
-        """Forget everybody, but not who is one cluster; the comparer has forgotten all features."""
+        """Forget all visits and clusters; the comparer has forgotten all features."""
         self._items.clear()
         self._rows.clear()
         self._comparer.ask(self._may_be_one)
@@ -147,6 +147,11 @@ class Crowd:
         if item.feature is not None:
             self._comparer.drop(key)
 
+    def discard(self, key: Hashable) -> None:
+        """Forget a visit, if it is here."""
+        if key in self._items:
+            self.drop(key)
+
     def part(self, one: int, other: int) -> None:
         """Two identities were seen to be two people."""
         units = ("person", one), ("person", other)
@@ -165,7 +170,7 @@ class Crowd:
         self._touched.update(unit_of(self._items[key]) for key in changed)
         if changed:
             self._rows.update(zip(changed, self._comparer.rows(changed), strict=True))
-        for unit in self._order(self._touched):
+        for unit in sorted(self._touched):
             keys = [key for key in self._keys.get(unit, ()) if self._items[key].feature is not None]
             if unit not in self._keys:
                 if unit in self._network:
@@ -258,7 +263,7 @@ class Crowd:
             seeds.update(mate for mate in self._cluster_of.pop(unit, ()) if mate in self._network)
             if unit in self._network:
                 seeds.add(unit)
-        return self._order(seeds)
+        return sorted(seeds)
 
     def _parts(self, seeds: Sequence[Unit]) -> Iterable[list[Unit]]:
         """What hangs together with the seeds, in parts that have nothing to do with each other."""
@@ -276,12 +281,12 @@ class Crowd:
                 )
                 part.update(mates)
                 if len(part) > self._spec.together_max and not whole:
-                    front = [u for u in self._order(self._around(mates) & left.keys()) if u not in part]
+                    front = [u for u in sorted(self._around(mates) & left.keys()) if u not in part]
                 else:
-                    front = [unit for unit in self._order(self._around(mates)) if unit not in part]
+                    front = [unit for unit in sorted(self._around(mates)) if unit not in part]
             for unit in part:
                 left.pop(unit, None)
-            yield self._order(part)
+            yield sorted(part)
 
     def _around(self, units: Iterable[Unit]) -> set[Unit]:
         return {other for unit in units for other in self._network.links(unit)}
@@ -311,7 +316,7 @@ class Crowd:
             together = {unit_of(item) for item in items}
             for unit in together:
                 mates[unit] |= together
-        self._cluster_of.update({unit: tuple(self._order(others)) for unit, others in mates.items()})
+        self._cluster_of.update({unit: tuple(sorted(others)) for unit, others in mates.items()})
         return found
 
     def _between(self, atoms: Sequence[Sequence[Item]]) -> NDArray[np.float64]:
@@ -370,7 +375,7 @@ class Crowd:
         if not self._spec.match.learn:
             return
         priors = self._priors()
-        for unit in self._order(self._touched):
+        for unit in sorted(self._touched):
             kind, number = unit
             if kind != "visit" or number in self._noted or unit not in self._network:
                 continue
@@ -392,6 +397,3 @@ class Crowd:
                 for key, similarity in zip(others, similarities.tolist(), strict=True):
                     offset = priors[self._place[item.camera], self._place[self._items[key].camera]]
                     self._noted[number].append((key, self._spec.match.slope * similarity + float(offset)))
-
-    def _order(self, units: Iterable[Unit]) -> list[Unit]:
-        return sorted(units)

@@ -200,8 +200,7 @@ class Identifier:
         decisions = []
         names = {visit[0].number for visit in better}
         for gone in {visit[0].number for visit in active} - names:
-            if gone in self._crowd:
-                self._crowd.drop(gone)
+            self._crowd.discard(gone)
         for visit in better:
             if _numbers(visit) not in before or not grown.isdisjoint(_numbers(visit)):
                 decisions += self._show(visit, now_ns)
@@ -230,8 +229,7 @@ class Identifier:
         if item is not None:
             self._crowd.put(item)
             return []
-        if visit[0].number in self._crowd:
-            self._crowd.drop(visit[0].number)
+        self._crowd.discard(visit[0].number)
         decisions = []
         for strand in visit:
             if strand.identity and not strand.pinned:
@@ -260,8 +258,7 @@ class Identifier:
             if kept:
                 self._remembered[identity] = kept
         for key in self._turning.values():  # forgotten again at once
-            if key in self._crowd:
-                self._crowd.drop(key)
+            self._crowd.discard(key)
         self._turning.clear()
 
     def _count_people(self) -> None:
