@@ -6,6 +6,7 @@ from edge.records.crop import Crop, CroppedFrame, EmbeddedFrame, Embedding
 from edge.records.detections import Detections
 from edge.records.frame import Frame
 from edge.records.identity import Decision, LiveIdentity, Settled
+from edge.records.prototype import IpgJob, Prototype
 from edge.records.tracklet import Tracklet
 from edge.records.tracks import Tracks
 
@@ -17,7 +18,9 @@ __all__ = [
     "EmbeddedFrame",
     "Embedding",
     "Frame",
+    "IpgJob",
     "LiveIdentity",
+    "Prototype",
     "Settled",
     "Tracklet",
     "Tracks",
