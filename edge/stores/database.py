@@ -240,6 +240,7 @@ class Database:
         connection.execute(f"PRAGMA application_id = {self._layout.application_id}")
         connection.execute(f"PRAGMA user_version = {self._layout.version}")
         connection.execute("COMMIT")
+        self.path.chmod(0o600)  # what is known of people is not everybody's
         self.begun += 1
 
     def _move_aside(self, error: Exception) -> None:
