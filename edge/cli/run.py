@@ -71,7 +71,7 @@ def _run(
         typer.Option(
             "--state",
             metavar="FILE",
-            help="Whom earlier runs knew; state.db in the output folder unless given.",
+            help="Whom earlier runs knew; DIR/state.db unless given.",
         ),
     ] = None,
     no_state: Annotated[
@@ -87,8 +87,8 @@ def _run(
     Ctrl-C stops at once (130). Other exit codes: 2 wrong configuration, 3 cannot start, 4 died while running
     or a camera broke off (what the others gave is complete).
     """
-    for name, given in (("--state", state is not None), ("--fresh", fresh)):
-        if given and (demo or truth is not None or no_state):
+    for name, wanted in (("--state", state is not None), ("--fresh", fresh)):
+        if wanted and (demo or truth is not None or no_state):
             raise typer.BadParameter(
                 "goes without --demo, --truth and --no-state, which begin with nobody known", param_hint=name
             )

@@ -114,8 +114,8 @@ class Keeper:
     """Keeps the state of a run while it goes on; :class:`edge.stages.sink.events.Journal` for its events.
 
     Each decision is one transaction: what it changed, and the events that tell of it, before they are
-    written. When the file cannot be written the run goes on and says so once; what was missed is written with the next
-    decision that can be. One thread at a time calls it.
+    written. When the file cannot be written the run goes on and says so once; what was missed is written with
+    the next decision that can be. One thread at a time calls it.
 
     Args:
         store: the file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.stores.gallery import Exemplar, Gallery
 from edge.stores.kept import Change, Counts, KeptPerson, KeptPiece, KeptRun, KeptState, KeptStrand
-from edge.stores.prototypes import KeptPicture, KeptPrototype, PrototypeStore
+from edge.stores.prototypes import KeptPicture, KeptPrototype, PrototypeStore, prototypes_beside
 from edge.stores.state import StateStore
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "KeptStrand",
     "PrototypeStore",
     "StateStore",
+    "prototypes_beside",
 ]

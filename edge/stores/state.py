@@ -74,7 +74,8 @@ class StateStore:
     Args:
         path: the file; made if missing. A broken or foreign one is moved aside (``database.moved``).
         clock: wall time.
-        exclusive: for the run that writes it; a second one is refused.
+        exclusive: for the run that writes it; a second one is refused. False for who only looks, or erases:
+            there must be a state.
 
     Raises:
         StartError: it cannot be opened or written, is of a newer version, or another run has it.
@@ -82,7 +83,9 @@ class StateStore:
 
     def __init__(self, path: Path, *, clock: Clock | None = None, exclusive: bool = True) -> None:
         busy_s = LIVE_BUSY_S if exclusive else 5.0
-        self.database = Database(path, STATE, clock or SystemClock(), durable=False, busy_s=busy_s)
+        self.database = Database(
+            path, STATE, clock or SystemClock(), durable=False, busy_s=busy_s, mend=exclusive
+        )
         self._lease: int | None = None
         if exclusive:
             self._take_lease()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.stages.sink.base import Sink
+from edge.stages.sink.erasure import Erased, erase_outputs
 from edge.stages.sink.events import Journal, event_line, identity_max
 from edge.stages.sink.folder import check_folder, put_away
 from edge.stages.sink.footpaths import Ground
@@ -17,6 +18,7 @@ __all__ = [
     "CameraLine",
     "CameraRow",
     "ChannelRow",
+    "Erased",
     "Ground",
     "Journal",
     "Judge",
@@ -29,6 +31,7 @@ __all__ = [
     "TerminalView",
     "check_folder",
     "complete_tracks",
+    "erase_outputs",
     "event_line",
     "identity_max",
     "open_outputs",
