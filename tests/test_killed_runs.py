@@ -1,4 +1,4 @@
-"""`edge-run` killed with SIGKILL and started again: what was reported is still known, and nothing is told twice."""
+"""`edge-run` killed with SIGKILL and started again: what was reported is known, nothing is told twice."""
 
 from __future__ import annotations
 

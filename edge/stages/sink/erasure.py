@@ -74,12 +74,9 @@ def _filter(path: Path, is_of: Callable[[str], bool]) -> int:
     temporary = path.with_name(f".{path.name}.new")
     with writing(path):
         try:
-            with (
-                path.open(encoding="utf-8", newline="") as old,
-                temporary.open("w", encoding="utf-8", newline="") as new,
-            ):
+            with path.open("rb") as old, temporary.open("wb") as new:
                 for line in old:
-                    if is_of(line):
+                    if is_of(line.decode("utf-8", "replace")):
                         removed += 1
                     else:
                         new.write(line)
