@@ -1,11 +1,12 @@
 """What does it cost to write everything down before it is reported?
 
-``python benchmarks/bench_state.py`` sends tracklets of people who are always new, two per second and camera from
-four cameras, through refine and identify, with a state file and without, in turns in one process. A crowd: about a
-thousand visits are open at once, and every one is written once, settled, and remembered. It prints one JSON line:
+``python benchmarks/bench_state.py`` sends tracklets of people who are always new, two per second and camera
+from four cameras, through refine and identify, with a state file and without, in turns in one process. A
+crowd: about a thousand visits are open at once, and every one is written once, settled, and remembered. It
+prints one JSON line:
 
 * ``note_ms``: wall milliseconds of one decision's transaction, p50, p95 and the worst;
-* ``tracklet_ms``: CPU milliseconds per tracklet of refine and identify without, and of everything with a state;
+* ``tracklet_ms``: CPU milliseconds per tracklet of refine and identify without, and of all with a state;
 * ``ratio``: the second over the first;
 * ``restore_ms``: what the next run takes to read it all;
 * ``state_mib``: the file at the end.
@@ -106,8 +107,8 @@ def measure(folder: Path, minutes: float, rate: float, dimensions: int) -> dict[
         "benchmark": "state",
         "machine": machine(),
         "commit": commit(),
-        "input": f"{len(CAMERAS)} cameras, {rate:g} new people per second and camera, {dimensions} dimensions,"
-        f" {minutes:g} min",
+        "input": f"{len(CAMERAS)} cameras, {rate:g} new people per second and camera,"
+        f" {dimensions} dimensions, {minutes:g} min",
         "note_ms": {"p50": round(low, 2), "p95": round(high, 2), "worst": round(worst, 2)},
         "tracklet_ms": {key: round(1e3 * value / sent, 3) for key, value in spent.items()},
         "ratio": round(spent["with"] / spent["without"], 3),
