@@ -83,8 +83,11 @@ def check(site: Path) -> None:
             assert event["identity"] not in announced, "a number was given twice"
             announced[event["identity"]] = event["run"]
         assert event["identity"] in (0, *announced), "somebody was reported before it was said who that is"
-    unseen = {event["identity"] for event in events if event["evidence"].get("embeddings") == 0}
-    unseen &= {event["identity"] for event in events if event["type"] == "identity.new"}
+    unseen = {
+        event["identity"]
+        for event in events
+        if event["type"] == "identity.new" and event["evidence"].get("embeddings") == 0
+    }
     store = StateStore(site / "out" / "state.db", exclusive=False)
     try:
         remembered = {one.identity for one in store.people()}
