@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Exemplar", "Gallery"]
+__all__ = ["Exemplar", "Gallery", "GalleryChanges"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)  # its repr would print the whole vector
@@ -41,6 +41,26 @@ class Exemplar:
     epoch: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class GalleryChanges:
+    """What is different in a gallery since somebody last looked, who empties it.
+
+    people: identities whose remembered visits changed.
+    parted: pairs that were seen to be two people, the smaller number first.
+    united: identities of whom nobody is known to be apart any more, but for ``parted``.
+    """
+
+    people: set[int] = field(default_factory=set)
+    parted: set[tuple[int, int]] = field(default_factory=set)
+    united: set[int] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """Everything was seen."""
+        self.people.clear()
+        self.parted.clear()
+        self.united.clear()
+
+
 class Gallery:
     """Past visits by identity, bounded in identities and in visits of each.
 
@@ -58,7 +78,7 @@ class Gallery:
         self._people: dict[int, list[Exemplar]] = {}
         self._apart: dict[int, set[int]] = {}
         self._changed: set[int] = set()
-        self._followed: set[int] | None = None
+        self._followed: GalleryChanges | None = None
         self._banned: set[int] = set()
         self._seen_by: dict[str, Counter[int]] = {}
 
@@ -103,10 +123,10 @@ class Gallery:
         changed, self._changed = self._changed, set()
         return sorted(changed)
 
-    def follow(self) -> set[int]:
-        """A set that will hold whoever changes from now on, visits or :attr:`apart`; to be emptied."""
+    def follow(self) -> GalleryChanges:
+        """What will hold all changes from now on."""
         if self._followed is None:
-            self._followed = set()
+            self._followed = GalleryChanges()
         return self._followed
 
     def restore(self, people: Mapping[int, Sequence[Exemplar]], apart: Iterable[tuple[int, int]]) -> None:
@@ -141,16 +161,18 @@ class Gallery:
 
     def part(self, one: int, other: int) -> None:
         """The two were in one camera at one time."""
+        if other in self._apart.get(one, ()):
+            return
         self._apart.setdefault(one, set()).add(other)
         self._apart.setdefault(other, set()).add(one)
-        self._tell(one, other)
+        if self._followed is not None:
+            self._followed.parted.add((min(one, other), max(one, other)))
 
     def forget_apart(self, present: AbstractSet[int]) -> None:
         """Drop what :meth:`part` was told of identities that are neither remembered nor present."""
         gone = self._apart.keys() - self._people.keys() - present
         for identity in gone:
-            self._tell(identity)
-            for other in self._apart.pop(identity):
+            for other in self._unite(identity):
                 self._apart.get(other, set()).discard(identity)
 
     def move(self, exemplar: Exemplar, identity: int, other: int) -> None:
@@ -160,10 +182,9 @@ class Gallery:
 
     def merge(self, identity: int, other: int) -> None:
         """Everything known of ``other`` now belongs to ``identity``."""
-        for third in self._apart.pop(other, ()):
+        for third in self._unite(other):
             self._apart[third].discard(other)
             self.part(identity, third)
-        self._tell(identity, other)
         if other not in self._people:
             return
         both = (identity, other)
@@ -176,13 +197,12 @@ class Gallery:
             self._people = {identity if one == later else one: e for one, e in self._people.items()}
             self._count(identity, self._people[identity], 1)
             self._count(later, self._people[identity], -1)
-            self._changed.add(later)
+            self._note(later)
         self._replace(identity, self._nearest_centre(kept))
 
     def _replace(self, identity: int, exemplars: Sequence[Exemplar]) -> None:
         """Remember these visits of somebody and no others; none: forget the person."""
-        self._changed.add(identity)
-        self._tell(identity)
+        self._note(identity)
         self._count(identity, self._people.get(identity, ()), -1)
         self._count(identity, exemplars, 1)
         if exemplars:
@@ -190,9 +210,18 @@ class Gallery:
         else:
             self._people.pop(identity, None)
 
-    def _tell(self, *identities: int) -> None:
+    def _note(self, identity: int) -> None:
+        self._changed.add(identity)
         if self._followed is not None:
-            self._followed.update(identities)
+            self._followed.people.add(identity)
+
+    def _unite(self, identity: int) -> set[int]:
+        """Take somebody's entry out of who is apart; who is in it has to take them out likewise."""
+        others = self._apart.pop(identity, set())
+        if others and self._followed is not None:
+            self._followed.united.add(identity)
+            self._followed.parted -= {(min(identity, other), max(identity, other)) for other in others}
+        return others
 
     def _count(self, identity: int, exemplars: Sequence[Exemplar], step: int) -> None:
         for exemplar in exemplars:

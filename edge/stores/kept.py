@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,7 +78,8 @@ class Change:
 
     counts: as they are now.
     people: whoever changed -> all visits remembered of them now; none: they are forgotten.
-    apart: whoever changed -> those they can never be one with.
+    parted: pairs that turned out to be two people, the smaller number first.
+    united: identities of whom nobody is known to be apart any more, but for ``parted``.
     merged: (who ended, who took them over), in order.
     strands, pieces: new, or as they are now; ``strands_gone`` and ``pieces_gone``: no more.
     lines: (number, text) of events that are about to be written.
@@ -88,7 +88,8 @@ class Change:
 
     counts: Counts
     people: Mapping[int, Sequence[Exemplar]] = field(default_factory=dict)
-    apart: Mapping[int, AbstractSet[int]] = field(default_factory=dict)
+    parted: Sequence[tuple[int, int]] = ()
+    united: Sequence[int] = ()
     merged: Sequence[tuple[int, int]] = ()
     strands: Sequence[KeptStrand] = ()
     strands_gone: Sequence[int] = ()

@@ -11,7 +11,6 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
@@ -48,7 +47,9 @@ STATE = Layout(
         "CREATE INDEX exemplar_identity ON exemplar (identity)",
         "CREATE TABLE visits (identity INTEGER NOT NULL, camera TEXT NOT NULL, count INTEGER NOT NULL, "
         "first_s REAL NOT NULL, last_s REAL NOT NULL, PRIMARY KEY (identity, camera))",
-        "CREATE TABLE apart (one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other))",
+        "CREATE TABLE apart (one INTEGER NOT NULL, other INTEGER NOT NULL, PRIMARY KEY (one, other)) "
+        "WITHOUT ROWID",
+        "CREATE INDEX apart_other ON apart (other)",
         "CREATE TABLE ended (identity INTEGER PRIMARY KEY, heir INTEGER NOT NULL)",
         "CREATE INDEX ended_heir ON ended (heir)",
         "CREATE TABLE erased (identity INTEGER PRIMARY KEY, heard INTEGER NOT NULL)",
@@ -209,7 +210,8 @@ class StateStore:
                     "(SELECT 1 FROM exemplar WHERE exemplar.identity = visits.identity)",
                     (identity,),
                 )
-            _part(connection, change.apart, run.model)
+            _unite(connection, change.united, run.model)
+            connection.executemany("INSERT OR REPLACE INTO apart VALUES (?, ?)", change.parted)
             connection.executemany(
                 "DELETE FROM strand WHERE number = ?", [(number,) for number in change.strands_gone]
             )
@@ -396,17 +398,14 @@ def _events(connection: Connection) -> int:
     return int(str(_fact(connection, "events") or 0))
 
 
-def _part(connection: Connection, apart: Mapping[int, AbstractSet[int]], model: str) -> None:
-    """Write who is apart from whom anew; of those whom only another model knows, what is known stays."""
+def _unite(connection: Connection, identities: Sequence[int], model: str) -> None:
+    """Forget who is apart from these; of those whom only another model knows, what is known stays."""
     strange = "(SELECT identity FROM exemplar WHERE model != ?)"
-    for identity, others in apart.items():
-        connection.execute(
-            f"DELETE FROM apart WHERE (one = ? AND other NOT IN {strange}) "
-            f"OR (other = ? AND one NOT IN {strange})",
-            (identity, model, identity, model),
-        )
-        pairs = [(min(identity, other), max(identity, other)) for other in sorted(others)]
-        connection.executemany("INSERT OR REPLACE INTO apart VALUES (?, ?)", pairs)
+    connection.executemany(
+        f"DELETE FROM apart WHERE (one = ? AND other NOT IN {strange}) "
+        f"OR (other = ? AND one NOT IN {strange})",
+        [(identity, model, identity, model) for identity in identities],
+    )
 
 
 def _hear_erased(connection: Connection) -> list[int]:

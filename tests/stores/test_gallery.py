@@ -173,16 +173,18 @@ def test_a_follower_hears_of_visits_and_of_who_is_apart() -> None:
     gallery = Gallery(people_max=9, exemplars_max=2)
     gallery.add(1, visit())
     changed = gallery.follow()
-    assert changed == set()
+    assert changed.people == set()
     gallery.add(2, visit())
+    gallery.part(3, 1)
     gallery.part(1, 3)
-    assert changed == {1, 2, 3}
+    assert (changed.people, changed.parted, changed.united) == ({2}, {(1, 3)}, set())
     changed.clear()
+    gallery.part(2, 3)
     gallery.merge(1, 2)
-    assert {1, 2} <= changed
+    assert (changed.people, changed.parted, changed.united) == ({1, 2}, set(), {2})  # 1 and 3 were apart
     changed.clear()
     gallery.forget_apart(set())
-    assert changed == {3}
+    assert (changed.people, changed.parted, changed.united) == (set(), set(), {3})
     assert gallery.follow() is changed
 
 

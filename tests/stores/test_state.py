@@ -66,7 +66,7 @@ def test_what_was_committed_is_loaded(store: StateStore, run: KeptRun) -> None:
     change = Change(
         Counts(9, 3, 1),
         people=visits,
-        apart={1: {2}, 2: {1}},
+        parted=[(1, 2)],
         strands=[strand(5), strand(6, visit=5)],
         pieces=[piece("door/7/0", 5, 1)],
         lines=[(1, '{"a": 1}'), (2, '{"b": 2}')],
@@ -151,11 +151,11 @@ def test_epochs_count_from_the_run_that_asks(store: StateStore, run: KeptRun) ->
 
 
 def test_what_another_model_knows_is_left_out_and_left_alone(store: StateStore, run: KeptRun) -> None:
-    store.commit(run, Change(Counts(), people={1: [exemplar(1)], 2: [exemplar(2)]}, apart={1: {2}, 2: {1}}))
+    store.commit(run, Change(Counts(), people={1: [exemplar(1)], 2: [exemplar(2)]}, parted=[(1, 2)]))
     other = store.begin("r2", "plaza", "reid@2", 6)
     kept = store.load("reid@2", other.number)
     assert (dict(kept.people), kept.apart, kept.others) == ({}, [], 2)
-    store.commit(other, Change(Counts(), people={1: (), 3: [exemplar(3)]}, apart={1: set(), 3: set()}))
+    store.commit(other, Change(Counts(), people={1: (), 3: [exemplar(3)]}, united=[1, 3]))
     back = store.load(MODEL, 3)
     assert (list(back.people), back.apart, back.others) == ([1, 2], [(1, 2)], 1)
 
@@ -185,7 +185,7 @@ def test_an_erased_person_is_in_no_byte_of_the_files(store: StateStore, run: Kep
             people={1: [gone], 2: [stay]},
             strands=[strand(7, identity=1)],
             pieces=[piece("door/7/0", 7)],
-            apart={1: {2}, 2: {1}},
+            parted=[(1, 2)],
             lines=[(1, json.dumps(event)), (2, json.dumps(other))],
         ),
     )

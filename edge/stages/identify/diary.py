@@ -69,11 +69,12 @@ class Diary:
                 if self._pieces.get(tracklet.uid) != written:
                     pieces.append(_kept_piece(strand, tracklet, written))
         self._next = looks, done
-        changed = sorted(self._changed)
+        changed = self._changed
         return Change(
             counts=counts,
-            people={identity: self._gallery.of(identity) for identity in changed},
-            apart={identity: self._gallery.apart.get(identity, frozenset()) for identity in changed},
+            people={identity: self._gallery.of(identity) for identity in sorted(changed.people)},
+            parted=sorted(changed.parted),
+            united=sorted(changed.united),
             merged=[(one.previous, one.identity) for one in decisions if one.type == "identity.merge"],
             strands=strands,
             strands_gone=sorted(self._strands.keys() - looks.keys()),
@@ -91,7 +92,9 @@ class Diary:
     def everything(self) -> None:
         """The next change shall be all there is: what was written is lost."""
         self._strands, self._pieces = {}, {}
-        self._changed.update(self._gallery.identities)
+        self._changed.people.update(self._gallery.identities)
+        apart = self._gallery.apart
+        self._changed.parted.update((one, other) for one in apart for other in apart[one] if one < other)
 
 
 def lay_open(kept: KeptState, visits: Mapping[str, list[list[Strand]]], ledgers: Mapping[str, Ledger]) -> int:
