@@ -234,7 +234,17 @@ class GateSpec(_Spec):
         default=True, description="Compare places on the ground, where cameras are calibrated."
     )
     travel: bool = Field(
-        default=True, description="Compare gaps with travel times, where there is a topology."
+        default=True,
+        description="Compare gaps with travel times, given by a topology or learnt.",
+    )
+    travel_learn: bool = Field(
+        default=True, description="Learn travel times from sure matches, where the topology names none."
+    )
+    travel_sure: Share = Field(
+        default=0.9, description="Probability by looks alone from which a match is sure enough for that."
+    )
+    travel_prior: Number = Field(
+        default=10.0, gt=0, le=1e6, description="Sure matches of two cameras of which half is believed."
     )
     hard: bool = Field(
         default=False, description="Never join what place or time rules out; else it speaks against it."

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,14 @@ class Pace:
     save_every_s: float = 60.0
 
 
+def _read(file: Path, remedy: str) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001  torch raises whatever its readers do
+        raise OutputError(f"cannot read {file}: {error}; {remedy}") from None
+    return state
+
+
 class Training:
     """One run: the parts that learn, their average, the optimizer, and a folder to go on from.
 
@@ -71,10 +80,12 @@ class Training:
         folder: where the checkpoint lies; made if missing.
         recipe: what must be the same for a run to be continued, in words.
         device: where the parts are moved.
+        start: checkpoint of another run whose averaged weights a new run begins with; None begins with the
+            parts as they are.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe.
-        OutputError: the folder cannot be made, or its checkpoint not be read.
+        ConfigError: the folder holds a run of another recipe, or ``start`` one of another network.
+        OutputError: the folder cannot be made, or a checkpoint not be read.
     """
 
     def __init__(
@@ -86,8 +97,11 @@ class Training:
         recipe: str,
         pace: Pace | None = None,
         device: str = "cpu",
+        start: Path | None = None,
     ) -> None:
         self.parts = parts.to(device)
+        if start is not None:
+            self._begin_with(start)
         for weights in self.parts.parameters():
             if weights.dim() == 4:  # convolutions of channels last: a third faster on a CPU
                 weights.data = weights.data.contiguous(memory_format=torch.channels_last)
@@ -180,13 +194,17 @@ class Training:
                 else:
                     value.copy_(learned[name])
 
+    def _begin_with(self, start: Path) -> None:
+        state = _read(start, "give another file")
+        try:
+            self.parts.load_state_dict(state["averaged"])
+        except (KeyError, RuntimeError, TypeError):
+            raise ConfigError(f"{start} holds no run of this network; give its {CHECKPOINT}") from None
+
     def _resume(self) -> bool:
         if not self._file.is_file():
             return False
-        try:
-            state = torch.load(self._file, map_location=self._device, weights_only=True)
-        except Exception as error:  # noqa: BLE001  torch raises whatever its readers do
-            raise OutputError(f"cannot read {self._file}: {error}; remove it to begin anew") from None
+        state = _read(self._file, "remove it to begin anew")
         if state["recipe"] != self._recipe:
             raise ConfigError(
                 f"{self._file} belongs to another run ({state['recipe']}; this one is {self._recipe}); "

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import OutputError
-from edge.site.samples import random_crop, random_scene
+from edge.site.samples import SceneSample, random_crop, random_scene
+from edge.site.site_views import site_views
 
-__all__ = ["CropSet", "SceneSet", "SceneTruth", "draw_crops", "draw_scenes"]
+__all__ = ["CropSet", "SceneSet", "SceneTruth", "draw_crops", "draw_scenes", "draw_site_views"]
 
 Drawn = Callable[[int, int], None]  # (pictures so far, pictures in all)
 
@@ -90,13 +91,28 @@ def draw_scenes(
     jobs = [
         (first_seed + start, min(_PART, count - start), SCENE_SIZE_PX) for start in range(0, count, _PART)
     ]
-    shape = (count, SCENE_SIZE_PX[1], SCENE_SIZE_PX[0], 3)
-    file, notes = _fill(folder, order, shape, _scene_part, jobs, workers, drawn)
-    truths = tuple(
-        SceneTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1))
-        for boxes, visible in notes
-    )
-    return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
+    return _scene_set(folder, order, _scene_part, jobs, workers, drawn)
+
+
+def draw_site_views(
+    folder: Path, first_seed: int, count: int, *, workers: int = 1, drawn: Drawn | None = None
+) -> SceneSet:
+    """Moments of the preset sites, a few of each camera, drawn unless the folder has them already.
+
+    Args:
+        folder: where they are kept; about 0.7 MB each.
+        first_seed: of the first camera, see :func:`edge.site.site_views.site_views`; the others follow.
+        count: how many pictures.
+        workers: processes that draw.
+        drawn: told how far it is.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    order = _Order("site-views", first_seed, count, 1, *SCENE_SIZE_PX)
+    parts = -(-count // _PART)
+    jobs = [(first_seed + part, min(_PART, count - part * _PART), SCENE_SIZE_PX) for part in range(parts)]
+    return _scene_set(folder, order, _site_part, jobs, workers, drawn)
 
 
 def draw_crops(
@@ -127,9 +143,35 @@ _Note = tuple[list[list[float]], list[float]]
 _Part = tuple[NDArray[np.uint8], list[_Note]]
 
 
+def _scene_set(
+    folder: Path,
+    order: _Order,
+    part_of: Callable[[_Job], _Part],
+    jobs: Sequence[_Job],
+    workers: int,
+    drawn: Drawn | None,
+) -> SceneSet:
+    shape = (order.count, order.height_px, order.width_px, 3)
+    file, notes = _fill(folder, order, shape, part_of, jobs, workers, drawn)
+    truths = tuple(
+        SceneTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1))
+        for boxes, visible in notes
+    )
+    return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
+
+
 def _scene_part(job: _Job) -> _Part:
     first, count, size = job
-    samples = [random_scene(seed, size) for seed in range(first, first + count)]
+    return _noted([random_scene(seed, size) for seed in range(first, first + count)])
+
+
+def _site_part(job: _Job) -> _Part:
+    seed, count, _ = job
+    return _noted(site_views(seed, count))
+
+
+def _noted(samples: Sequence[SceneSample]) -> _Part:
+    """Pictures, and the boxes and shares of everybody in each."""
     notes = [
         (sample.boxes_px.round(2).tolist(), (sample.visible * sample.inside).round(3).tolist())
         for sample in samples

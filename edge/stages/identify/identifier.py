@@ -22,10 +22,11 @@ from edge.stages.identify.clusters import Cluster, homes_of
 from edge.stages.identify.comparer import Comparer
 from edge.stages.identify.crowd import Crowd
 from edge.stages.identify.evidence import observation
-from edge.stages.identify.gates import Gates, GroundPlane, TravelTime
+from edge.stages.identify.gates import Gates, GroundPlane
 from edge.stages.identify.ledger import Ledger
 from edge.stages.identify.naming import Naming, carry_over
 from edge.stages.identify.strand import Strand
+from edge.stages.identify.travel import TravelTime
 from edge.stages.identify.visits import Look, VisitSearch
 from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
 from edge.stages.identify.wording import decision_about, kind_of, moving
