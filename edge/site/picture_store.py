@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import OutputError
+from edge.flow.parent import end_with_parent
 from edge.site.samples import SceneSample, random_crop, random_scene
 from edge.site.site_views import site_views
 
@@ -229,5 +230,5 @@ def _drawn_parts(part_of: Callable[[_Job], _Part], jobs: Sequence[_Job], workers
     if workers <= 1:
         yield from map(part_of, jobs)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(part_of, jobs)
