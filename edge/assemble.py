@@ -9,8 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.clock import Clock, SystemClock
-from edge.errors import ConfigError
-from edge.fronts import Association, Board, Facts, NativeFront, Region, Run, Tail
+from edge.errors import ConfigError, StartError, StoreError
+from edge.fronts import (
+    Association,
+    Board,
+    Facts,
+    Keeper,
+    NativeFront,
+    Region,
+    Run,
+    Tail,
+    end_killed_run,
+    open_state,
+)
 from edge.fronts.native import FULL_BATCH_WAIT_S
 
 if TYPE_CHECKING:
@@ -24,6 +35,9 @@ if TYPE_CHECKING:
     from edge.evaluate.truth_folder import SiteTruth
     from edge.fronts.parts import Identifying
     from edge.stages.capture import CameraReader
+    from edge.stages.identify import Identifier
+    from edge.stages.refine import Refiner
+    from edge.stores import StateStore
 
 __all__ = ["assemble", "pipeline_title"]
 
@@ -39,6 +53,8 @@ def assemble(
     mosaic: bool = False,
     truth: Path | None = None,
     log: TrackletLog | None = None,
+    state: Path | None = None,
+    fresh: bool = False,
     clock: Clock | None = None,
 ) -> Run:
     """Make a run that is ready to start: models opened and checked, the output folder prepared.
@@ -56,6 +72,8 @@ def assemble(
         truth: folder of the truth, see :func:`edge.evaluate.truth_folder.read_truth_folder`; the run is
             scored against it in the end. What identify is told is kept in memory for that.
         log: notes what identify is told, to be played again.
+        state: file of whom earlier runs knew, and where this one keeps it; None keeps nothing.
+        fresh: forget whom earlier runs knew.
         clock: the time; the machine's when None.
 
     Raises:
@@ -96,9 +114,10 @@ def assemble(
         embedder = Embedder(embed_card, embed_session, pipeline.embed)
         trackers = {name: CameraTracker(pipeline.track) for name in names}
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
-        deciding = Identifier(
-            pipeline.identify, Refiner(pipeline.refine), names, grounds=grounds, travel=travel
-        )
+        store = None if state is None else _open_state(state, folder, fresh, pipeline, resources)
+        everywhere = [*names, *(one for one in (store.cameras() if store else ()) if one not in names)]
+        refiner = Refiner(pipeline.refine)
+        deciding = Identifier(pipeline.identify, refiner, everywhere, grounds=grounds, travel=travel)
         if known is not None and log is None:
             log = TrackletLog(names)
         identifier: Identifying = deciding if log is None else Recorder(deciding, log)
@@ -114,6 +133,9 @@ def assemble(
             pipeline=title,
             models=(detect_card.fingerprint, embed_card.fingerprint),
         )
+        keeper = None if store is None else _remember(store, facts, embed_card.fingerprint, deciding, refiner)
+        if keeper is not None:
+            resources.callback(keeper.close)
         outputs = open_outputs(
             folder,
             site=facts.site,
@@ -124,6 +146,7 @@ def assemble(
             mosaic=mosaic,
             ground=ground,
             judge=judge,
+            journal=keeper,
         )
         association = Association(builders, identifier, outputs, live)
         tail = Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S)
@@ -173,6 +196,37 @@ def places_and_times(
     names = {camera.name for camera in cameras.cameras}
     pairs = load_topology(cameras.site.topology, names).pairs
     return grounds, {(pair.origin, pair.to): pair for pair in pairs}
+
+
+def _open_state(
+    state: Path, folder: Path, fresh: bool, pipeline: PipelineSpec, resources: ExitStack
+) -> StateStore:
+    """Open the state, closed with ``resources``; a run that was killed has its end made up for."""
+    from edge.stages.identify import Identifier
+    from edge.stages.refine import Refiner
+    from edge.stages.sink import check_folder
+
+    check_folder(folder)
+    store = open_state(state, folder / "events.jsonl", fresh=fresh)
+    resources.callback(store.close)
+    try:
+        end_killed_run(
+            store, folder, lambda names: Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        )
+    except StoreError as error:
+        raise StartError(str(error)) from error
+    return store
+
+
+def _remember(
+    store: StateStore, facts: Facts, model: str, identifier: Identifier, refiner: Refiner
+) -> Keeper:
+    """Let an identifier begin with whom earlier runs knew, and keep what it does."""
+    try:
+        run = store.begin(facts.run, facts.site, model, facts.started_at_ns)
+        return Keeper(store, run, identifier, refiner)
+    except StoreError as error:
+        raise StartError(str(error)) from error
 
 
 def _read_truth(folder: Path, names: Sequence[str]) -> SiteTruth:

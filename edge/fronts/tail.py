@@ -125,11 +125,12 @@ class Association:
         self.meters["sink"].record(time.perf_counter() - decided_s, 0)
 
     def _hand_on(self, outcome: Outcome) -> None:
+        """Boxes first: once a decision is noted, they count as written."""
+        for settled in outcome.settled:
+            self._takers.settle(settled)
         if outcome.decisions:
             self._count()
             self._takers.decide(outcome.decisions)
-        for settled in outcome.settled:
-            self._takers.settle(settled)
 
     def _count(self) -> None:
         self._people, self._unknown = self._identifier.people, self._identifier.unknown
