@@ -133,9 +133,6 @@ def _models_verify(
 
 @app.command("generate")
 def _generate(
-    ckpt_dir: Annotated[
-        Path, typer.Option("--ckpt_dir", "--ckpt-dir", metavar="DIR", help="The generator's weights.")
-    ],
     ref_dir: Annotated[
         Path,
         typer.Option(
@@ -148,6 +145,16 @@ def _generate(
     out_dir: Annotated[
         Path, typer.Option("--out_dir", "--out-dir", metavar="DIR", help="Where the pictures go.")
     ],
+    ckpt_dir: Annotated[
+        Path | None,
+        typer.Option("--ckpt_dir", "--ckpt-dir", metavar="DIR", help="The generator's weights."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", metavar="NAME", help="Or a model that ships with the project; demo-ipg unless given."
+        ),
+    ] = None,
     pose_dir: Annotated[
         Path | None,
         typer.Option(
@@ -214,6 +221,7 @@ def _generate(
 
     request = generate.Request(
         ckpt_dir=ckpt_dir,
+        model=model,
         ref_dir=ref_dir,
         out_dir=out_dir,
         pose_dir=pose_dir,
