@@ -6,6 +6,7 @@ would have had.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,6 @@ from edge.nets.ipg import IpgNets
 from edge.nets.vae import encode
 
 __all__ = ["Batch", "BatchMaker"]
-
-ENCODED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +68,8 @@ class BatchMaker:
         self._nets = nets
         self._options = options
         self._part = part
-        self._latents: list[Tensor | None] = [None] * len(album.people)
-        self._features: list[Tensor | None] = [None] * len(album.people)
+        self._latents: dict[int, Tensor] = {}
+        self._features: dict[int, Tensor] = {}
         self._rows = [np.flatnonzero(album.people == one) for one in np.unique(album.people)]
         self._device = next(nets.vae.parameters()).device
 
@@ -123,26 +122,28 @@ class BatchMaker:
         sticks = draw_sticks(self._album.skeleton(index), FILE_PX)
         return torch.from_numpy(to_pose_input(sticks, self._nets.sizes.picture_px))
 
+    # One picture at a time: rounding depends on what else is in a batch, and that on when a run was resumed.
+
     @torch.no_grad()
     def _encoded(self, rows: list[int]) -> Tensor:
-        size_px = self._nets.sizes.picture_px
-        missing = list(dict.fromkeys(row for row in rows if self._latents[row] is None))
-        for at in range(0, len(missing), ENCODED_AT_ONCE):
-            part = missing[at : at + ENCODED_AT_ONCE]
-            pictures = np.stack([to_vae_input(self._album.pictures[row], size_px) for row in part])
-            latents = encode(self._nets.vae, torch.from_numpy(pictures).to(self._device)).float().cpu()
-            for row, own in zip(part, latents, strict=True):
-                self._latents[row] = own.clone()
-        return torch.stack([kept for row in rows if (kept := self._latents[row]) is not None]).to(self._device)
+        return self._looked_up(self._latents, rows, self._encode)
 
     @torch.no_grad()
     def _described(self, rows: list[int]) -> Tensor:
+        return self._looked_up(self._features, rows, self._describe)
+
+    def _encode(self, row: int) -> Tensor:
+        picture = to_vae_input(self._album.pictures[row], self._nets.sizes.picture_px)
+        return encode(self._nets.vae, torch.from_numpy(picture[None]).to(self._device))[0]
+
+    def _describe(self, row: int) -> Tensor:
         reid = self._nets.reid
-        missing = list(dict.fromkeys(row for row in rows if self._features[row] is None))
-        if missing:
-            size_px = reid.sizes.picture_px
-            pictures = np.stack([to_reid_input(self._album.pictures[row], size_px) for row in missing])
-            features = reid(torch.from_numpy(pictures).to(self._device)).float().cpu()
-            for row, own in zip(missing, features, strict=True):
-                self._features[row] = own.clone()
-        return torch.stack([kept for row in rows if (kept := self._features[row]) is not None]).to(self._device)
+        picture = to_reid_input(self._album.pictures[row], reid.sizes.picture_px)
+        feature: Tensor = reid(torch.from_numpy(picture[None]).to(self._device))[0]
+        return feature
+
+    def _looked_up(self, kept: dict[int, Tensor], rows: list[int], work: Callable[[int], Tensor]) -> Tensor:
+        for row in rows:
+            if row not in kept:
+                kept[row] = work(row).float().cpu()
+        return torch.stack([kept[row] for row in rows]).to(self._device)
