@@ -1,14 +1,14 @@
 """What the demo generator's pictures are worth, on drawn people it has never seen.
 
-``python benchmarks/bench_demo_ipg.py`` prints one JSON line. For each of three sets of people (seeds that nothing
-was trained on), every view is another camera; two views of a person ask, the others answer, and
+``python benchmarks/bench_demo_ipg.py`` prints one JSON line. For each of three sets of people (seeds that
+nothing was trained on), every view is another camera; two views of a person ask, the others answer, and
 ``demo-reid`` describes real and generated pictures alike:
 
-* ``fidelity``: cosine of generated pictures to the person's other real crops (``reid``, by demo-reid; ``steering``, by
-  the network that steers the generator), ``fast`` and ``exact`` on the same people.
-* ``crops``, ``tracklets``: mAP and ID² without and with :func:`edge.centralize.fuse_generated`, eight poses, the
-  preset ``fast`` with its gate; a tracklet is the mean of a person's asking, or answering, views, and its pictures are
-  drawn from the first of them.
+* ``fidelity``: cosine of generated pictures to the person's other real crops (``reid``, by demo-reid;
+  ``steering``, by the network that steers the generator), ``fast`` and ``exact`` on the same people.
+* ``crops``, ``tracklets``: mAP and ID² without and with :func:`edge.centralize.fuse_generated`, eight poses,
+  the preset ``fast`` with its gate; a tracklet is the mean of a person's asking, or answering, views, and its
+  pictures are drawn from the first of them.
 * ``curves`` (``--curves``): the same mAP and ID² over the number of poses, eta, steps and guidance.
 * ``ms_per_identity``: CPU time of one identity in eight poses on one thread, the least and the median.
 """
@@ -63,7 +63,9 @@ def main() -> int:
     options.add_argument("--people", type=int, default=40, help="in each set; default: %(default)s")
     options.add_argument("--views", type=int, default=5, help="of each; default: %(default)s")
     options.add_argument("--sets", type=int, default=3, help="of people; default: %(default)s")
-    options.add_argument("--exact", type=int, default=12, help="people of each drawn exactly; default: %(default)s")
+    options.add_argument(
+        "--exact", type=int, default=12, help="people of each drawn exactly; default: %(default)s"
+    )
     options.add_argument("--eta", type=float, default=0.5, help="default: %(default)s")
     options.add_argument("--guidance", type=float, help="of fast; the preset's unless given")
     options.add_argument("--curves", action="store_true", help="also over poses, eta, steps, guidance")
@@ -142,8 +144,12 @@ def draw(generator: Generator, references_bgr: Sequence[NDArray[np.uint8]], name
             Reference(f"{name}-{start + row}", str(start + row), np.ascontiguousarray(image[:, :, ::-1]))
             for row, image in enumerate(part)
         ]
-        noises = [noise.draw(one.name, [pose.name for pose in poses], generator.latent_shape) for one in named]
-        pairs = [Pair(row, column, noises[row][column]) for row in range(len(part)) for column in range(len(poses))]
+        noises = [
+            noise.draw(one.name, [pose.name for pose in poses], generator.latent_shape) for one in named
+        ]
+        pairs = [
+            Pair(row, column, noises[row][column]) for row in range(len(part)) for column in range(len(poses))
+        ]
         drawn = generator.draw(generator.identify(named), poses, pairs)
         images += [drawn[at : at + len(poses)] for at in range(0, len(drawn), len(poses))]
     flat = [image for row in images for image in row]
@@ -175,7 +181,9 @@ def measure(given: argparse.Namespace, model: str | Path, fast: Options, number:
         found |= {f"{name}.{key}": value for key, value in values.items()}
     # Fidelity: of the first view's pictures to the person's other views, both presets with the same noise.
     few = min(given.exact, people)
-    exact = draw(open_generator(model, PRESETS["exact"]), [crops[one, 0] for one in range(few)], f"set{number}-exact")
+    exact = draw(
+        open_generator(model, PRESETS["exact"]), [crops[one, 0] for one in range(few)], f"set{number}-exact"
+    )
     again = draw(generator, [crops[one, 0] for one in range(few)], f"set{number}-exact")
     steering = unit(generator.describe([image[:, :, ::-1] for image in flat])).reshape(people, views, -1)
     for name, pictures in (("exact", exact), ("fast", again)):
@@ -200,14 +208,16 @@ def to_others(pictures: NDArray[np.float32], real: NDArray[np.float32]) -> float
 def scores(
     real: NDArray[np.float32], drawn: NDArray[np.float32], kept: NDArray[np.bool_], eta: float
 ) -> dict[str, dict[str, float]]:
-    """mAP and ID² of single crops and of tracklets, without and with generated pictures."""
+    """MAP and ID² of single crops and of tracklets, without and with generated pictures."""
     import numpy as np
 
     from edge.centralize import fuse_generated
 
     people, views, dim = real.shape
     flat = real.reshape(-1, dim)
-    fused = fuse_generated(flat, drawn.reshape(people * views, -1, dim), eta, kept.reshape(people * views, -1))
+    fused = fuse_generated(
+        flat, drawn.reshape(people * views, -1, dim), eta, kept.reshape(people * views, -1)
+    )
     tracklets = np.stack([real[:, :ASKING].mean(axis=1), real[:, ASKING:].mean(axis=1)], axis=1)
     firsts = [0, ASKING]
     own = unit(tracklets.reshape(-1, dim))
@@ -266,7 +276,9 @@ def curves(given: argparse.Namespace, model: str | Path, fast: Options) -> dict[
         "eta": {str(eta): point(base, eta) for eta in ETAS},
         "poses": {
             str(count): {
-                key: round(mean(point(base[:, :, order[:count]], 8 * given.eta / count)[key] for order in orders), 4)
+                key: round(
+                    mean(point(base[:, :, order[:count]], 8 * given.eta / count)[key] for order in orders), 4
+                )
                 for key in ("map", "id2")
             }
             for count in range(1, 9)

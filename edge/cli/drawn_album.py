@@ -1,4 +1,7 @@
-"""People of the synthetic site as an album to train a generator on: shown as cameras see them, drawn as portraits."""
+"""People of the synthetic site as an album to train a generator on.
+
+They are shown as cameras see them, and drawn as portraits.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ def drawn_album(
     count = people * views
     first = np.arange(2 * count) < count
     return Album(
-        pictures=_Pictures(*(one.images_bgr_pvhwc.reshape(count, high, wide, 3) for one in (portraits, crops))),
+        pictures=_Pictures(
+            *(one.images_bgr_pvhwc.reshape(count, high, wide, 3) for one in (portraits, crops))
+        ),
         people=np.tile(np.repeat(np.arange(people), views), 2).astype(np.int64),
         points=np.concatenate([points, np.full_like(points, np.nan)]).astype(np.float32),
         shown=~first,

@@ -156,7 +156,9 @@ def _weights(request: Request) -> Path:
         if request.model is not None:
             raise ConfigError("--ckpt_dir and --model exclude each other; give one of them")
         if not request.ckpt_dir.is_dir():
-            raise ConfigError("is not a folder; give the one with denoising_unet.pth", file=str(request.ckpt_dir))
+            raise ConfigError(
+                "is not a folder; give the one with denoising_unet.pth", file=str(request.ckpt_dir)
+            )
         return request.ckpt_dir
     from edge.ipg.folder import weights_folder
 

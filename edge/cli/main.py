@@ -26,9 +26,7 @@ models_app = typer.Typer(
     help="Weights: origin, licence, sha256.", no_args_is_help=True, rich_markup_mode=None
 )
 poses_app = typer.Typer(help="Poses for edge generate.", no_args_is_help=True, rich_markup_mode=None)
-train_app = typer.Typer(
-    help="Training networks of your own.", no_args_is_help=True, rich_markup_mode=None
-)
+train_app = typer.Typer(help="Training networks of your own.", no_args_is_help=True, rich_markup_mode=None)
 eval_app = typer.Typer(help="Scores against ground truth.", no_args_is_help=True, rich_markup_mode=None)
 site_app = typer.Typer(
     help="The synthetic site, whose truth is known.", no_args_is_help=True, rich_markup_mode=None
@@ -347,9 +345,7 @@ def _train_ipg(
     precision: Annotated[
         str, typer.Option("--precision", metavar="no|fp16|bf16", help="Of the passes; no: float32.")
     ] = "no",
-    threads: Annotated[
-        int | None, typer.Option("--threads", metavar="N", help="Of torch on a CPU.")
-    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", metavar="N", help="Of torch on a CPU.")] = None,
     sample_every: Annotated[
         int,
         typer.Option("--sample-every", metavar="N", help="Draw some people every N steps; 0: never."),
@@ -359,7 +355,10 @@ def _train_ipg(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train the generator of pedestrians (IPG); for several GPUs: accelerate launch -m edge.cli.main …"""
+    """Train the generator of pedestrians (IPG).
+
+    On several GPUs: accelerate launch -m edge.cli.main train ipg …
+    """
     from edge.cli import train
 
     request = train.Request(

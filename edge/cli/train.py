@@ -72,7 +72,9 @@ def train_ipg(request: Request) -> int:
     for name in NEEDED:
         if find_spec(name) is None:
             package = {"PIL": "pillow"}.get(name, name)
-            raise MissingExtraError(f"this command needs the package '{package}'; pip install 'edge-reid[ipg]'")
+            raise MissingExtraError(
+                f"this command needs the package '{package}'; pip install 'edge-reid[ipg]'"
+            )
     _require_sense(request)
     options = _options(request)
 
@@ -122,7 +124,9 @@ def _require_sense(request: Request) -> None:
     if request.minutes is not None and request.minutes <= 0:
         raise ConfigError(f"must be more than 0 (got {request.minutes})", key="--minutes")
     if request.tensorboard and find_spec("tensorboard") is None:
-        raise MissingExtraError("--tensorboard needs the package 'tensorboard'; pip install 'edge-reid[train]'")
+        raise MissingExtraError(
+            "--tensorboard needs the package 'tensorboard'; pip install 'edge-reid[train]'"
+        )
 
 
 def _options(request: Request) -> TrainingOptions:

@@ -73,8 +73,8 @@ def read_album(folder: Path) -> tuple[Album, list[tuple[Path, str]]]:
 
     ``bounding_box_train/0002_c1s1_000451_03.jpg`` belongs to
     ``bounding_box_train_pose/0002_c1s1_000451_03.json``, see :func:`~edge.ipg.skeleton.read_keypoints`. A
-    picture without keypoints may be shown, but is not drawn. People of whom there are not two pictures, one of
-    them with keypoints, are left out, as are distractors (0000) and junk (-1).
+    picture without keypoints may be shown, but is not drawn. People of whom there are not two pictures, one
+    of them with keypoints, are left out, as are distractors (0000) and junk (-1).
 
     Returns:
         The album, and the files that were left out, with the reason.

@@ -1,6 +1,7 @@
 """Training a generator: the loop, its checkpoint, pictures on the way, and the weights in the end.
 
-Several processes, started by ``accelerate launch``, each learn from batches of their own; the first one writes.
+Several processes, started by ``accelerate launch``, each learn from batches of their own; the first one
+writes.
 """
 
 from __future__ import annotations

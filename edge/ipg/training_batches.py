@@ -53,8 +53,8 @@ class Batch:
 class BatchMaker:
     """Makes batches by number.
 
-    What the frozen networks say of a picture is kept in memory once it is known: latents and a ReID feature, at
-    the published sizes 48 kB a picture.
+    What the frozen networks say of a picture is kept in memory once it is known: latents and a ReID feature,
+    at the published sizes 48 kB a picture.
 
     Args:
         album: the pictures.

@@ -1,8 +1,8 @@
 """What the generator's networks learn: from a noisy picture, its pose and a reference, to predict v.
 
-Sources: v (Salimans & Ho, ICLR 2022, appendix D); min-SNR weights (Hang et al., ICCV 2023); dropped conditions
-for guidance (Ho & Salimans, 2022); the schedule is that of :mod:`edge.ipg.schedule`, whose last level is
-nothing but noise.
+Sources: v (Salimans & Ho, ICLR 2022, appendix D); min-SNR weights (Hang et al., ICCV 2023); dropped
+conditions for guidance (Ho & Salimans, 2022); the schedule is that of :mod:`edge.ipg.schedule`, whose last
+level is nothing but noise.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Learner", "min_snr_weights"]
 def min_snr_weights(levels: Tensor, gamma: float) -> Tensor:
     """How much each level counts, for a network that predicts v.
 
-    ``min(snr + 1, gamma) / (snr + 1)``: an error of v is one of the picture times ``snr + 1``. A level without
-    any signal counts fully, so the first step of a drawing is learnt too.
+    ``min(snr + 1, gamma) / (snr + 1)``: an error of v is one of the picture times ``snr + 1``. A level
+    without any signal counts fully, so the first step of a drawing is learnt too.
 
     Args:
         levels: share of the picture in the squared signal, 0 to 1, of any shape.
-        gamma: levels count less where the ratio of signal to noise, plus one, is more than this; 0: none does.
+        gamma: levels count less where the ratio of signal to noise, plus one, is more; 0: none does.
     """
     if gamma <= 0:
         return torch.ones_like(levels)
@@ -40,8 +40,8 @@ class Learner(nn.Module):
     """The networks that learn, and their loss.
 
     Args:
-        nets: of whom IFR, the pose guider and both UNets are used; the processors of the UNets' self-attentions
-            are replaced.
+        nets: of whom IFR, the pose guider and both UNets are used; the processors of the UNets'
+            self-attentions are replaced.
         stage: see :class:`~edge.ipg.training_options.TrainingOptions`; it decides which weights learn.
         gamma: see :func:`min_snr_weights`.
     """

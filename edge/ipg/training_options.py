@@ -15,8 +15,8 @@ STAGE_RATES = {1: 1e-4, 2: 2e-5}  # highest learning rates, for nets of the publ
 class TrainingOptions:
     """How a generator is trained.
 
-    stage: 1: IFR, the pose guider and both UNets learn. 2: the pose guider and the denoising UNet go on, while
-        what is known of the reference (IFR, the reference UNet) stays.
+    stage: 1: IFR, the pose guider and both UNets learn. 2: the pose guider and the denoising UNet go on,
+        while what is known of the reference (IFR, the reference UNet) stays.
     references: how many people are shown in one batch.
     targets: in how many pictures each of them shall be drawn in that batch.
     dropout: share of the pictures that are drawn without being shown anybody, for guidance.
@@ -61,7 +61,9 @@ class TrainingOptions:
             ("seed", 0 <= self.seed < 2**63, "0 or more"),
         ):
             if not right:
-                raise ConfigError(f"must be {wanted} (got {getattr(self, name)})", key=f"--{name.replace('_', '-')}")
+                raise ConfigError(
+                    f"must be {wanted} (got {getattr(self, name)})", key=f"--{name.replace('_', '-')}"
+                )
 
     @property
     def words(self) -> str:

@@ -1,4 +1,4 @@
-"""Pictures drawn while a generator is trained: people of its album, in poses of theirs and in standard ones."""
+"""Pictures drawn while a generator is trained: people of its album, in poses of theirs and standard ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,11 @@ def draw_grid(nets: IpgNets, album: Album, path: Path) -> NDArray[np.uint8]:
         noises = noise.draw(str(person), [pose.name for pose in poses], generator.latent_shape)
         pairs = [Pair(0, number, noises[number]) for number in range(len(poses))]
         drawn = generator.draw(identities, poses, pairs)
-        rows.append(np.concatenate([_sized(one) for one in (album.pictures[shown], album.pictures[wanted], *drawn)], 1))
+        rows.append(
+            np.concatenate(
+                [_sized(one) for one in (album.pictures[shown], album.pictures[wanted], *drawn)], 1
+            )
+        )
     grid = np.concatenate(rows)
     save_picture(grid, path)
     return grid

@@ -20,7 +20,11 @@ LEARNING = ("ifr", "pose_guider", "reference_unet", "denoising_unet")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """The networks, and where each one that learns comes from: ``file``, ``stable-diffusion`` or ``random``."""
+    """What a training begins with.
+
+    nets: on their device; the frozen ones in evaluation mode.
+    origins: where each one that learns comes from: ``file``, ``stable-diffusion`` or ``random``.
+    """
 
     nets: IpgNets
     origins: dict[str, str]

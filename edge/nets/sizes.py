@@ -191,9 +191,10 @@ def _require_sense(sizes: IpgSizes, file: Path) -> None:
             file=str(file),
             key="picture_px",
         )
-    if len(sizes.pose_widths) != len(sizes.vae["block_out_channels"]):  # each but the last one halves
+    blocks = len(sizes.vae["block_out_channels"])
+    if len(sizes.pose_widths) != blocks:  # each but the last one halves
         raise ConfigError(
-            f"must have as many numbers as the VAE's block_out_channels, {len(sizes.vae['block_out_channels'])}",
+            f"must have as many numbers as the VAE's block_out_channels, {blocks}",
             file=str(file),
             key="pose_widths",
         )

@@ -5,7 +5,6 @@ Source: Park et al., "Relational Knowledge Distillation", CVPR 2019, with cosine
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -141,7 +141,12 @@ def draw_portraits(
     """``views`` portraits of each of ``people`` people, drawn unless the folder has them already.
 
     Args:
-        folder, first_seed, people, views, workers, drawn: see :func:`draw_crops`.
+        folder: where they are kept; 25 kB each.
+        first_seed: of the first person; the others follow.
+        people: how many.
+        views: how many of each, of view seeds 0 and on.
+        workers: processes that draw.
+        drawn: told how far it is.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -177,7 +182,9 @@ def _crop_part(job: _Job) -> _Part:
 def _portrait_part(job: _Job) -> _Part:
     person, views, size = job
     portraits = [random_portrait(person, view, size) for view in range(views)]
-    points = [np.nan_to_num(one.keypoints_px, nan=-1.0).round(2).tolist() for one in portraits]  # JSON has no NaN
+    points = [
+        np.nan_to_num(one.keypoints_px, nan=-1.0).round(2).tolist() for one in portraits
+    ]  # JSON has no NaN
     return np.stack([one.image_bgr_hwc for one in portraits])[None], [(rows, []) for rows in points]
 
 

@@ -1,8 +1,8 @@
 """Trains what ``demo-ipg`` needs beside its generator, on drawn people: ``python models/demo-ipg/train.py``.
 
-Draws people as cameras see them and portraits of them (kept in --cache), trains the autoencoder and the small
-ReID network that steers the generator, and writes both into --out/start, from where ``edge train ipg`` goes on.
-``--pack DIR`` writes all networks of a folder into one file instead. README.md has the four commands.
+Draws people as cameras see them and portraits of them (kept in --cache), trains the autoencoder and the
+small ReID network that steers the generator, and writes both into --out/start, from where ``edge train ipg``
+goes on. ``--pack DIR`` writes all networks of a folder into one file instead. README.md has the commands.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,9 @@ def main() -> None:
     """Train the two parts, or pack."""
     options = training_options(__doc__.splitlines()[0], out="out/demo-ipg", minutes=10, batch=32)
     options.add_argument("--people", type=int, default=2000, help="people to train on; default: %(default)s")
-    options.add_argument("--pack", type=Path, metavar="DIR", help="write DIR's networks into --out/ipg.safetensors")
+    options.add_argument(
+        "--pack", type=Path, metavar="DIR", help="write DIR's networks into --out/ipg.safetensors"
+    )
     given = options.parse_args()
     if given.pack is not None:
         _pack(given.pack, given.out / "ipg.safetensors")
@@ -48,7 +51,9 @@ def main() -> None:
     from edge.site.picture_store import draw_crops, draw_portraits
 
     with bars("drawing portraits") as show:
-        portraits = draw_portraits(given.cache, TRAIN_SEED, given.people, VIEWS, workers=given.workers, drawn=show)
+        portraits = draw_portraits(
+            given.cache, TRAIN_SEED, given.people, VIEWS, workers=given.workers, drawn=show
+        )
     with bars("drawing people") as show:
         crops = draw_crops(given.cache, TRAIN_SEED, given.people, VIEWS, workers=given.workers, drawn=show)
     both = np.stack([portraits.images_bgr_pvhwc, crops.images_bgr_pvhwc])
@@ -70,7 +75,9 @@ def _train_codec(
     small = _shrunk(both, sizes.picture_px, device)
     training = _training(given, device, "codec", {"vae": build_vae(sizes.vae)})
     rows = (_rows(given, 1, step, given.batch, len(small)) for step in count(training.step))
-    follow(training, rows, lambda rows: codec_loss(training.parts["vae"], _scaled(small[rows])), lambda: "codec")
+    follow(
+        training, rows, lambda rows: codec_loss(training.parts["vae"], _scaled(small[rows])), lambda: "codec"
+    )
     vae = training.averaged["vae"]
     portraits = small[: len(small) // 2 : 4]  # they are what is generated
     standardize_latents(vae, (_scaled(part) for part in portraits.split(64)))
@@ -107,7 +114,9 @@ def _train_steering(
     training = _training(given, device, "steering", {"reid": reid, "head": head})
 
     def loss_of(rows: Tensor) -> Tensor:
-        return steering_loss(training.parts["reid"](_scaled(small[rows])), known[rows], training.parts["head"])
+        return steering_loss(
+            training.parts["reid"](_scaled(small[rows])), known[rows], training.parts["head"]
+        )
 
     rows = (_rows(given, 2, step, 4 * given.batch, len(small)) for step in count(training.step))
     follow(training, rows, loss_of, lambda: "steering")
@@ -121,7 +130,9 @@ def _training(given: argparse.Namespace, device: str, name: str, parts: dict[str
 
     recipe = f"demo-ipg {name}, {given.people} people, batches of {given.batch}, seed {given.seed}"
     pace = Pace(given.rate if name == "codec" else given.rate / 2, warm_steps=30, average=0.99)
-    return Training(nn.ModuleDict(parts), budget_of(given), given.out / name, recipe=recipe, pace=pace, device=device)
+    return Training(
+        nn.ModuleDict(parts), budget_of(given), given.out / name, recipe=recipe, pace=pace, device=device
+    )
 
 
 def _rows(given: argparse.Namespace, salt: int, step: int, size: int, of: int) -> Tensor:
@@ -140,7 +151,11 @@ def _shrunk(images_bgr: NDArray[np.uint8], size_px: tuple[int, int], device: str
     high, wide = size_px
     flat = images_bgr.reshape(-1, *images_bgr.shape[3:])
     small = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(one[:, :, ::-1])).resize((wide, high), Image.Resampling.LANCZOS))
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(one[:, :, ::-1])).resize(
+                (wide, high), Image.Resampling.LANCZOS
+            )
+        )
         for one in flat
     ]
     return torch.from_numpy(np.stack(small)).to(device)
@@ -163,7 +178,8 @@ def _pack(folder: Path, file: Path) -> None:
 
     pack(load_nets(folder), file)
     content = file.read_bytes()
-    print(json.dumps({"file": str(file), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}))
+    told = {"file": str(file), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("PIL", reason="pillow is not installed")
 
-from PIL import Image  # noqa: E402
+from PIL import Image
 
-from edge.errors import ConfigError, RunError  # noqa: E402
-from edge.ipg.album import read_album  # noqa: E402
-from edge.ipg.skeleton import standard_skeletons  # noqa: E402
+from edge.errors import ConfigError, RunError
+from edge.ipg.album import read_album
+from edge.ipg.skeleton import standard_skeletons
 
 POSE = [[round(float(x), 4), round(float(y), 4)] for x, y in standard_skeletons()[0].points]
 

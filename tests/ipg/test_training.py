@@ -79,7 +79,11 @@ def states(nets: IpgNets, names: Sequence[str]) -> dict[str, Any]:
 
 def test_a_batch_depends_on_its_number_and_seed_alone(weights: Path, album: Album) -> None:
     nets = begin(weights)
-    one, again, other = BatchMaker(album, nets, FEW), BatchMaker(album, nets, FEW), BatchMaker(album, nets, FEW, 1)
+    one, again, other = (
+        BatchMaker(album, nets, FEW),
+        BatchMaker(album, nets, FEW),
+        BatchMaker(album, nets, FEW, 1),
+    )
     one[0], one[5]
     for name in ("shown", "features", "owners", "clean", "noise", "times", "poses"):
         assert torch.equal(getattr(one[2], name), getattr(again[2], name))

@@ -48,7 +48,9 @@ def test_standardized_latents_have_unit_deviation_and_decode_to_the_same() -> No
     torch.testing.assert_close(after, before, atol=1e-4, rtol=0)
     # What is drawn around the mean grows with it.
     ratio = (new_spread / spread).flatten(2)
-    torch.testing.assert_close(ratio, ratio.mean(dim=(0, 2), keepdim=True).expand_as(ratio), atol=0, rtol=1e-3)
+    torch.testing.assert_close(
+        ratio, ratio.mean(dim=(0, 2), keepdim=True).expand_as(ratio), atol=0, rtol=1e-3
+    )
 
 
 def test_features_that_are_alike_as_the_known_ones_cost_nothing() -> None:

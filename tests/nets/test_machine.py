@@ -16,7 +16,9 @@ def train(folder: Path, precision: str, *, use_accelerate: bool) -> torch.Tensor
     torch.manual_seed(0)
     net = torch.nn.Linear(4, 1)
     machine = choose_machine("cpu", precision)[0] if use_accelerate else OneDevice()
-    run = Training(net, Budget(steps=5), folder, recipe="a test", pace=Pace(0.05, warm_steps=1), machine=machine)
+    run = Training(
+        net, Budget(steps=5), folder, recipe="a test", pace=Pace(0.05, warm_steps=1), machine=machine
+    )
     inputs = torch.randn(8, 4, generator=torch.Generator().manual_seed(1))
 
     def loss_of(batch: object) -> torch.Tensor:
