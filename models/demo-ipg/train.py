@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TRAIN_SEED = 10_000_000_000  # of the first person, as for demo-reid
 VIEWS = 4  # crops and portraits of each person
-STEERING_PEOPLE = 1000  # of whom demo-reid is asked
+STEERING_PEOPLE = 600  # of whom demo-reid is asked
 HERE = Path(__file__).parent
 
 
@@ -118,7 +118,7 @@ def _train_steering(
             training.parts["reid"](_scaled(small[rows])), known[rows], training.parts["head"]
         )
 
-    rows = (_rows(given, 2, step, 4 * given.batch, len(small)) for step in count(training.step))
+    rows = (_rows(given, 2, step, 2 * given.batch, len(small)) for step in count(training.step))
     follow(training, rows, loss_of, lambda: "steering")
     _save(training.averaged["reid"], file)
 
