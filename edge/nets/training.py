@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ConfigError, OutputError
+from edge.nets.machine import Machine, OneDevice
 
 __all__ = ["CHECKPOINT", "Budget", "Pace", "Training", "choose_device"]
 
@@ -73,6 +74,9 @@ def _read(file: Path, remedy: str) -> dict[str, Any]:
 class Training:
     """One run: the parts that learn, their average, the optimizer, and a folder to go on from.
 
+    ``parts`` are the parts themselves, ``model`` the same as the machine runs them (where several GPUs share
+    the work, a loss must go through it), ``averaged`` their average, in evaluation mode.
+
     Args:
         parts: everything that learns.
         budget: how long.
@@ -82,6 +86,7 @@ class Training:
         device: where the parts are moved.
         start: checkpoint of another run whose averaged weights a new run begins with; None begins with the
             parts as they are.
+        machine: who computes; this process alone unless given, see :mod:`edge.nets.machine`.
 
     Raises:
         ConfigError: the folder holds a run of another recipe, or ``start`` one of another network.
@@ -98,7 +103,9 @@ class Training:
         pace: Pace | None = None,
         device: str = "cpu",
         start: Path | None = None,
+        machine: Machine | None = None,
     ) -> None:
+        self._machine = machine or OneDevice()
         self.parts = parts.to(device)
         if start is not None:
             self._begin_with(start)
@@ -118,6 +125,7 @@ class Training:
         except OSError as error:
             raise OutputError(f"cannot make {folder}: {error.strerror}; choose another --out") from None
         self.resumed = self._resume()
+        self.model, self._optimizer = self._machine.prepare(self.parts, self._optimizer)
 
     @property
     def progress(self) -> float:
@@ -150,7 +158,7 @@ class Training:
             while self.progress < until:
                 batch = next(batches)
                 loss = self._learn(loss_of(batch))
-                self.elapsed_s = before_s + time.monotonic() - began
+                self.elapsed_s = self._machine.agreed(before_s + time.monotonic() - began)
                 if time.monotonic() - saved_at > self.pace.save_every_s:
                     self.save()
                     saved_at = time.monotonic()
@@ -159,7 +167,13 @@ class Training:
             self.save()
 
     def save(self) -> None:
-        """Write the checkpoint; the old one stays whole until the new one is."""
+        """Write the checkpoint; the old one stays whole until the new one is.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if not self._machine.is_first:
+            return
         state = {
             "recipe": self._recipe,
             "step": self.step,
@@ -167,17 +181,22 @@ class Training:
             "parts": self.parts.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "machine": self._machine.state(),
         }
         part = self._file.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self._file)
+        try:
+            torch.save(state, part)
+            part.replace(self._file)
+        except (OSError, RuntimeError) as error:  # torch's writer knows no OSError
+            part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {self._file}: {error}; free some space") from None
 
     def _learn(self, loss: Tensor) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parts.parameters(), _LONGEST_GRADIENT)
+        self._machine.backward(loss)
+        self._machine.clip(self.parts.parameters(), _LONGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
         self._follow()
@@ -213,6 +232,7 @@ class Training:
         self.parts.load_state_dict(state["parts"])
         self.averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._machine.restore(state.get("machine", {}))
         self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
         return True
 

@@ -19,7 +19,15 @@ __all__ = ["FORMAT", "MANIFEST", "Manifest", "is_current", "renderer_hash", "why
 FORMAT = 1
 MANIFEST = "site.json"
 # Modules that draw pictures to train on; no film is made with them, so they do not make a site stale.
-FOR_TRAINING = ("picture_store", "samples", "scenery", "site_views", "training_batches", "variation")
+FOR_TRAINING = (
+    "picture_store",
+    "portraits",
+    "samples",
+    "scenery",
+    "site_views",
+    "training_batches",
+    "variation",
+)
 
 
 @dataclass(frozen=True, slots=True)
