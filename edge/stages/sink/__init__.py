@@ -8,6 +8,7 @@ from edge.stages.sink.mosaic import MOSAIC
 from edge.stages.sink.outputs import Judge, Outputs, open_outputs
 from edge.stages.sink.summary import CameraRow, ChannelRow, RunSummary, StageRow
 from edge.stages.sink.terminal import CameraLine, LiveSnapshot, StageLine, TerminalView
+from edge.stages.sink.worker import WorkerRow
 
 __all__ = [
     "MOSAIC",
@@ -23,5 +24,6 @@ __all__ = [
     "StageLine",
     "StageRow",
     "TerminalView",
+    "WorkerRow",
     "open_outputs",
 ]
