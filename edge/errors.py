@@ -11,6 +11,7 @@
     │   └── SourceError          a source cannot be opened, or holds no video
     └── RunError           (4)   died while running
         ├── SourceBroken         a source broke off after it had delivered frames
+        ├── StoreError           what is kept on disk cannot be written or read just now; the run goes on
         └── StageError           a stage raised; names the stage and, if known, the camera
 
 A message is one line: what, where, and what to do about it. Credentials never appear in one
@@ -30,6 +31,7 @@ __all__ = [
     "SourceError",
     "StageError",
     "StartError",
+    "StoreError",
 ]
 
 
@@ -90,6 +92,13 @@ class RunError(EdgeError):
 
 class SourceBroken(RunError):
     """A source broke off after it had delivered frames."""
+
+
+class StoreError(RunError):
+    """What is kept on disk cannot be written or read just now: a full disk, a lock, a broken file.
+
+    Nothing was half written, and the next attempt may succeed, so a run survives it.
+    """
 
 
 class StageError(RunError):
