@@ -43,11 +43,15 @@ class BudgetSpec(_Part):
     )
 
 
+def _frame_bound() -> dict[GuardedStage, float]:
+    return {"frame": 500.0}
+
+
 class ProtectSpec(_Part):
     """When the workers pause, for the live path's sake."""
 
     p95_ms: dict[GuardedStage, Bound] = Field(
-        default_factory=lambda: {"frame": 500.0},
+        default_factory=_frame_bound,
         description="Workers pause while the 95th percentile of a stage's latency is above its bound. "
         "frame (from a frame read to a frame associated) counts where a camera is live.",
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,7 @@ def weights_folder(model: str) -> Path:
 
 def drawing_options(spec: IpgSpec) -> Options:
     """The preset, with what the pipeline says on top."""
-    given = {
+    given: dict[str, Any] = {
         "steps": spec.steps,
         "similarity_min": spec.similarity_min,
         "memory_bytes": None if spec.budget.memory_mb is None else spec.budget.memory_mb << 20,
@@ -245,8 +245,8 @@ def _behind(device: torch.device) -> AbstractContextManager[object]:
 
     if device.type != "cuda":
         return nullcontext()
-    least, _ = torch.cuda.Stream.priority_range()
-    return torch.cuda.stream(torch.cuda.Stream(device, priority=least))
+    streams: Any = torch.cuda.Stream  # its types think priority_range() were no static method
+    return torch.cuda.stream(streams(device, priority=streams.priority_range()[0]))
 
 
 def _open_embedder(setup: Setup) -> Embedder:
