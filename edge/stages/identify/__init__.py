@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from edge.stages.identify.gates import GroundPlane, TravelTime
 from edge.stages.identify.identifier import Identifier, Outcome
+from edge.stages.identify.prototypes import Asker, Prototypes
 
-__all__ = ["GroundPlane", "Identifier", "Outcome", "TravelTime"]
+__all__ = ["Asker", "GroundPlane", "Identifier", "Outcome", "Prototypes", "TravelTime"]
