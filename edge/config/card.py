@@ -14,9 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 __all__ = ["CardInput", "DecoderName", "DecoderOptions", "ModelCard"]
 
-DecoderName = Literal["yolox", "yolov8", "yolo-end2end", "boxes-scores", "embedding"]
+DecoderName = Literal["yolox", "yolov8", "yolo-end2end", "boxes-scores", "embedding", "pictures"]
 Triple = tuple[float, float, float]
 Dimension = Annotated[int, Field(gt=0)] | None
+
+_DECODERS_OF: dict[str, tuple[str, ...]] = {"embed": ("embedding",), "generate": ("pictures",)}
+_DETECTORS = tuple(
+    name for name in get_args(DecoderName) if not any(name in own for own in _DECODERS_OF.values())
+)
 
 # One path component that is the same file name on every system: no separator, no drive, no leading dot.
 PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
@@ -89,7 +94,7 @@ class ModelCard(_Part):
     """One network: its file, its rights, its ports, its advised numbers."""
 
     name: str = Field(max_length=64, description="Name in pipelines and commands; the folder's name.")
-    task: Literal["detect", "embed"] = Field(description="What it is for.")
+    task: Literal["detect", "embed", "generate"] = Field(description="What it is for.")
     file: str = Field(max_length=128, description="File name of the weights, without any folder.")
     bytes: int = Field(gt=0, description="Size of that file in bytes.")
     sha256: str = Field(description="SHA-256 of that file, 64 lower-case hexadecimal digits.")
@@ -143,14 +148,12 @@ class ModelCard(_Part):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> ModelCard:
-        if (self.task == "embed") != (self.decoder == "embedding"):
-            allowed = [
-                name for name in get_args(DecoderName) if (name == "embedding") == (self.task == "embed")
-            ]
+        allowed = _DECODERS_OF.get(self.task, _DETECTORS)
+        if self.decoder not in allowed:
             raise ValueError(f"task '{self.task}' needs one of these decoders: {', '.join(allowed)}")
         if self.task == "embed":
             self._check_embedding()
-        else:
+        elif self.task == "detect":
             self._check_detection()
         return self
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.errors import ConfigError, OutputError
+from edge.nets.machine import Machine, OneDevice
 
 __all__ = ["CHECKPOINT", "Budget", "Pace", "Training", "choose_device"]
 
@@ -64,6 +65,9 @@ class Pace:
 class Training:
     """One run: the parts that learn, their average, the optimizer, and a folder to go on from.
 
+    ``parts`` are the parts themselves, ``model`` the same as the machine runs them (where several GPUs share
+    the work, a loss must go through it), ``averaged`` their average, in evaluation mode.
+
     Args:
         parts: everything that learns.
         budget: how long.
@@ -71,6 +75,7 @@ class Training:
         folder: where the checkpoint lies; made if missing.
         recipe: what must be the same for a run to be continued, in words.
         device: where the parts are moved.
+        machine: who computes; this process alone unless given, see :mod:`edge.nets.machine`.
 
     Raises:
         ConfigError: the folder holds a run of another recipe.
@@ -86,7 +91,9 @@ class Training:
         recipe: str,
         pace: Pace | None = None,
         device: str = "cpu",
+        machine: Machine | None = None,
     ) -> None:
+        self._machine = machine or OneDevice()
         self.parts = parts.to(device)
         for weights in self.parts.parameters():
             if weights.dim() == 4:  # convolutions of channels last: a third faster on a CPU
@@ -104,6 +111,7 @@ class Training:
         except OSError as error:
             raise OutputError(f"cannot make {folder}: {error.strerror}; choose another --out") from None
         self.resumed = self._resume()
+        self.model, self._optimizer = self._machine.prepare(self.parts, self._optimizer)
 
     @property
     def progress(self) -> float:
@@ -136,7 +144,7 @@ class Training:
             while self.progress < until:
                 batch = next(batches)
                 loss = self._learn(loss_of(batch))
-                self.elapsed_s = before_s + time.monotonic() - began
+                self.elapsed_s = self._machine.agreed(before_s + time.monotonic() - began)
                 if time.monotonic() - saved_at > self.pace.save_every_s:
                     self.save()
                     saved_at = time.monotonic()
@@ -145,7 +153,13 @@ class Training:
             self.save()
 
     def save(self) -> None:
-        """Write the checkpoint; the old one stays whole until the new one is."""
+        """Write the checkpoint; the old one stays whole until the new one is.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if not self._machine.is_first:
+            return
         state = {
             "recipe": self._recipe,
             "step": self.step,
@@ -153,17 +167,22 @@ class Training:
             "parts": self.parts.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "machine": self._machine.state(),
         }
         part = self._file.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self._file)
+        try:
+            torch.save(state, part)
+            part.replace(self._file)
+        except (OSError, RuntimeError) as error:  # torch's writer knows no OSError
+            part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {self._file}: {error}; free some space") from None
 
     def _learn(self, loss: Tensor) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parts.parameters(), _LONGEST_GRADIENT)
+        self._machine.backward(loss)
+        self._machine.clip(self.parts.parameters(), _LONGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
         self._follow()
@@ -195,6 +214,7 @@ class Training:
         self.parts.load_state_dict(state["parts"])
         self.averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._machine.restore(state.get("machine", {}))
         self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
         return True
 

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import OutputError
+from edge.site.portraits import random_portrait
 from edge.site.samples import random_crop, random_scene
 
-__all__ = ["CropSet", "SceneSet", "SceneTruth", "draw_crops", "draw_scenes"]
+__all__ = ["CropSet", "PortraitSet", "SceneSet", "SceneTruth", "draw_crops", "draw_portraits", "draw_scenes"]
 
 Drawn = Callable[[int, int], None]  # (pictures so far, pictures in all)
 
@@ -57,6 +58,18 @@ class CropSet:
     """
 
     images_bgr_pvhwc: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitSet:
+    """Several portraits of each of many people.
+
+    images_bgr_pvhwc: uint8 (people, views, h, w, 3), in a file
+    keypoints_px: float32 (people, views, 18, 2)  NaN where one is not seen
+    """
+
+    images_bgr_pvhwc: NDArray[np.uint8]
+    keypoints_px: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,25 @@ def draw_crops(
     return CropSet(np.memmap(file, np.uint8, "r", shape=shape))
 
 
+def draw_portraits(
+    folder: Path, first_seed: int, people: int, views: int, *, workers: int = 1, drawn: Drawn | None = None
+) -> PortraitSet:
+    """``views`` portraits of each of ``people`` people, drawn unless the folder has them already.
+
+    Args:
+        folder, first_seed, people, views, workers, drawn: see :func:`draw_crops`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    order = _Order("portraits", first_seed, people, views, *CROP_SIZE_PX)
+    jobs = [(first_seed + person, views, CROP_SIZE_PX) for person in range(people)]
+    shape = (people, views, CROP_SIZE_PX[1], CROP_SIZE_PX[0], 3)
+    file, notes = _fill(folder, order, shape, _portrait_part, jobs, workers, drawn)
+    points = np.array([rows for rows, _ in notes], np.float32).reshape(people, views, -1, 2)
+    return PortraitSet(np.memmap(file, np.uint8, "r", shape=shape), np.where(points < 0, np.nan, points))
+
+
 _Job = tuple[int, int, tuple[int, int]]
 _Note = tuple[list[list[float]], list[float]]
 _Part = tuple[NDArray[np.uint8], list[_Note]]
@@ -140,6 +172,13 @@ def _scene_part(job: _Job) -> _Part:
 def _crop_part(job: _Job) -> _Part:
     person, views, size = job
     return np.stack([random_crop(person, view, size) for view in range(views)])[None], []
+
+
+def _portrait_part(job: _Job) -> _Part:
+    person, views, size = job
+    portraits = [random_portrait(person, view, size) for view in range(views)]
+    points = [np.nan_to_num(one.keypoints_px, nan=-1.0).round(2).tolist() for one in portraits]  # JSON has no NaN
+    return np.stack([one.image_bgr_hwc for one in portraits])[None], [(rows, []) for rows in points]
 
 
 def _fill(
