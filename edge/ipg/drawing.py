@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from edge.ipg.process import Setup
     from edge.stages.embed import Embedder
 
-__all__ = ["PrototypePainter", "drawing_options", "open_painter", "weights_folder"]
+__all__ = ["PrototypePainter", "drawing_options", "open_painter"]
 
 RIVALS = 64  # people whose latest reference competes in the fidelity gate
 # These change how long it takes, not what is drawn.
@@ -51,11 +51,10 @@ def open_painter(setup: Setup) -> PrototypePainter:
     """
     spec = setup.spec
     try:
-        from edge.ipg.devices import choose_device, choose_dtype
-        from edge.ipg.generator import Generator
+        from edge.ipg.devices import choose_device
+        from edge.ipg.folder import open_generator, weights_folder
         from edge.ipg.poses import pose_pictures
         from edge.ipg.skeleton import read_keypoints, standard_skeletons
-        from edge.nets.checkpoints import load_nets
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
         raise MissingExtraError(
@@ -67,12 +66,10 @@ def open_painter(setup: Setup) -> PrototypePainter:
     torch.set_num_threads(spec.budget.threads)
     folder = weights_folder(spec.model)
     options = drawing_options(spec)
-    device = choose_device(spec.device)
-    nets = load_nets(folder, device=device, dtype=choose_dtype(options, device), vae_half=options.vae_half)
+    generator = open_generator(folder, options, choose_device(spec.device))
     skeletons = standard_skeletons() if spec.poses is None else read_keypoints(spec.poses)
     poses = pose_pictures(skeletons)
     name = _fingerprint(spec, folder, options, [(pose.name, pose.image_rgb) for pose in poses])
-    generator = Generator(nets, options)
     return PrototypePainter(
         generator,
         [generator.pose(pose.name, pose.image_rgb) for pose in poses],
@@ -80,28 +77,6 @@ def open_painter(setup: Setup) -> PrototypePainter:
         name=name,
         eta=spec.eta,
     )
-
-
-def weights_folder(model: str) -> Path:
-    """The folder of a generator's weights.
-
-    Raises:
-        ModelError: there is none of that name.
-    """
-    from edge.config.paths import is_path
-    from edge.config.weights import search_folders
-    from edge.resources import models_dir
-
-    places = [Path(model)] if is_path(model) else [place / model for place in search_folders()]
-    if not is_path(model):
-        places.append(models_dir() / model)
-    found = next((place for place in places if any(place.glob("denoising_unet.*"))), None)
-    if found is None:
-        raise ModelError(
-            f"generator '{model}': no weights found ({places[-1]} holds no denoising_unet.pth or "
-            ".safetensors); docs/ipg.md says where they come from, and ipg.workers: 0 does without"
-        )
-    return found
 
 
 def drawing_options(spec: IpgSpec) -> Options:
