@@ -14,6 +14,7 @@ from edge.config.secrets import redact
 from edge.fronts import Association, Board, Facts, NativeFront, Region, Run, Tail
 from edge.fronts.native import FULL_BATCH_WAIT_S
 from edge.records import (
+    Arrivals,
     Crop,
     CroppedFrame,
     Decision,
@@ -180,6 +181,7 @@ class FakeIdentifier(Failing):
     def __init__(self, fail_at: int | None = None, close_error: Exception | None = None) -> None:
         super().__init__(fail_at)
         self.marks: list[int] = []
+        self.arrivals: list[Arrivals] = []
         self.closes = 0
         self.close_error = close_error
         self._new: list[Tracks] = []
@@ -204,6 +206,9 @@ class FakeIdentifier(Failing):
         for one in tracklets:
             self.note(one.camera, one.number)
         self._new += tracklets
+
+    def offer(self, arrivals: Arrivals) -> None:
+        self.arrivals.append(arrivals)
 
     def advance(self, now_ns: int) -> FakeOutcome:
         self.marks.append(now_ns)

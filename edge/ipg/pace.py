@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from edge.config.ipg import GuardedStage, ProtectSpec
+from edge.config.ipg import ProtectSpec
 from edge.flow import StageMeter
 from edge.flow.meter import percentile_ms
 
 __all__ = ["Guard", "Pace"]
 
-Stages = Callable[[], Mapping[GuardedStage, StageMeter]]
+Stages = Callable[[], Mapping[str, StageMeter]]
 
 
 class Pace:
@@ -56,7 +56,7 @@ class Guard:
         self._spec = spec
         self._stages = stages
         self._now_s = now_s
-        self._seen: dict[GuardedStage, deque[tuple[float, Sequence[int]]]] = {}
+        self._seen: dict[str, deque[tuple[float, Sequence[int]]]] = {}
         self._over_until_s = -1.0
         self._paused_s = 0.0
         self._looked_s: float | None = None
@@ -93,7 +93,7 @@ class Guard:
             self.reason = ""
         return bool(self.reason)
 
-    def _lately(self, stage: GuardedStage, counts: Sequence[int], now_s: float) -> list[int]:
+    def _lately(self, stage: str, counts: Sequence[int], now_s: float) -> list[int]:
         """Counts of the stage's histogram over the last ``over_s``."""
         seen = self._seen.setdefault(stage, deque())
         seen.append((now_s, counts))

@@ -9,7 +9,7 @@ import time
 from edge.errors import StoreError
 from edge.ipg.process import Setup
 from edge.records import Arrivals, Prototype
-from edge.stores import PrototypeStore
+from edge.stores import KeptPicture, PrototypeStore
 
 __all__ = ["StoreReader"]
 
@@ -108,6 +108,13 @@ class StoreReader:
             return False
         self.expect()
         return True
+
+    def pictures(self, identity: int) -> list[KeptPicture]:
+        """What is kept of somebody; nothing when the store cannot be read just now. From any thread."""
+        try:
+            return self._store.pictures(identity)
+        except StoreError:
+            return []
 
     def close(self) -> None:
         """Let go of the store."""

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import connection
 
-from edge.config.ipg import GuardedStage
 from edge.errors import EdgeError
 from edge.flow import StageMeter
 from edge.ipg.jobs import JobQueue, Ticket
@@ -27,6 +26,7 @@ from edge.ipg.station import Message, Station
 from edge.ipg.tally import Tally
 from edge.records import Arrivals, Decision, IpgJob
 from edge.stages.sink import WorkerRow
+from edge.stores import KeptPicture
 
 __all__ = ["Supervisor"]
 
@@ -54,7 +54,7 @@ class Supervisor:
         self,
         setup: Setup,
         owner: str,
-        stages: Callable[[], Mapping[GuardedStage, StageMeter]] = dict,
+        stages: Callable[[], Mapping[str, StageMeter]] = dict,
     ) -> None:
         spec = setup.spec
         self._spec = spec
@@ -110,8 +110,16 @@ class Supervisor:
             self._thread.join(2 * CLOSE_S)
         for station in self._stations:
             station.bury()
+
+    def pictures(self, identity: int) -> list[KeptPicture]:
+        """What was generated of somebody, and the reference; until :meth:`release`."""
+        return self._reader.pictures(identity) if self._reader is not None else []
+
+    def release(self) -> None:
+        """Let go of the store, after :meth:`close`."""
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
 
     def row(self) -> WorkerRow:
         """Return the numbers so far."""

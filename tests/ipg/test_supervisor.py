@@ -41,6 +41,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     yield start
     for one in started:
         one.close()
+        one.release()
 
 
 def until(reached: Callable[[], bool], what: str) -> None:
