@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MissingExtraError, ModelError
-from edge.ipg.fidelity import judge
+from edge.ipg.fidelity import Verdict, judge
 from edge.ipg.options import Options, preset
 from edge.ipg.worker import Drawn
 from edge.records import Crop, IpgJob, Prototype
@@ -169,7 +169,11 @@ class PrototypePainter:
         results = []
         for row, job in enumerate(jobs):
             mine = [place for place, owner in enumerate(owners) if owner == row]
-            verdict = judge(drawn[mine], [row] * len(mine), features, people, similarity_min=least)
+            verdict = (
+                judge(drawn[mine], [row] * len(mine), features, people, similarity_min=least)
+                if least > -1  # else all are kept, as the option says
+                else Verdict(np.ones(len(mine), bool), np.zeros(0, np.float32), 0, 0)
+            )
             kept = [place for place, keep in zip(mine, verdict.kept.tolist(), strict=True) if keep]
             poses = [self._poses[mine.index(place)].name for place in kept]
             results.append(

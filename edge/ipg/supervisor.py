@@ -73,6 +73,7 @@ class Supervisor:
         self._off = ""
         self._hand_out_from_s = 0.0
         self._wrote_badly = False
+        self._ended = False
 
     # --- the live path ---
 
@@ -110,6 +111,7 @@ class Supervisor:
             self._thread.join(2 * CLOSE_S)
         for station in self._stations:
             station.bury()
+        self._ended = True
 
     def pictures(self, identity: int) -> list[KeptPicture]:
         """What was generated of somebody, and the reference; until :meth:`release`."""
@@ -123,11 +125,15 @@ class Supervisor:
 
     def row(self) -> WorkerRow:
         """Return the numbers so far."""
-        states = [station.state for station in self._stations]
+        state = _common([station.state for station in self._stations])
+        if self._off or self._ended:
+            state = "off" if self._off else "ended"
+        elif self._guard.reason:
+            state = "paused"
         return self._tally.row(
             self._queue,
-            state=(self._off and "off") or ("paused" if self._guard.reason else _common(states)),
-            reason=self._off or self._guard.reason,
+            state=state,
+            reason=self._off or (self._guard.reason if state == "paused" else ""),
             workers=len(self._stations),
             in_hand=sum(len(station.tickets) for station in self._stations),
             restarts=sum(max(station.starts - 1, 0) for station in self._stations),

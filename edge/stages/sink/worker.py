@@ -12,7 +12,7 @@ class WorkerRow:
     """The workers of a run.
 
     state: ``starting``, ``idle``, ``drawing``, ``paused`` (for the live path's sake), ``waiting`` (to be
-        started again) or ``off``; reason: why it is paused or off.
+        started again), ``ended`` with the run, or ``off``; reason: why it is paused or off.
     workers: processes; generator: fingerprint of what draws, empty until one is ready.
     queue, oldest_s: jobs that wait, and how long the oldest has waited; in_hand: those being drawn.
     asked, dropped, replaced: jobs asked for; of those the ones there was no room for, and those asked for
