@@ -9,8 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.clock import Clock, SystemClock
-from edge.errors import ConfigError
-from edge.fronts import Association, Board, Facts, NativeFront, Region, Run, Tail
+from edge.errors import ConfigError, StartError, StoreError
+from edge.fronts import (
+    Association,
+    Board,
+    Facts,
+    Keeper,
+    NativeFront,
+    Region,
+    Run,
+    Tail,
+    end_killed_run,
+    open_state,
+)
 from edge.fronts.native import FULL_BATCH_WAIT_S
 
 if TYPE_CHECKING:
@@ -26,6 +37,9 @@ if TYPE_CHECKING:
     from edge.fronts.parts import Identifying
     from edge.ipg.supervisor import Supervisor
     from edge.stages.capture import CameraReader
+    from edge.stages.identify import Identifier
+    from edge.stages.refine import Refiner
+    from edge.stores import StateStore
 
 __all__ = ["assemble", "pipeline_title"]
 
@@ -44,6 +58,8 @@ def assemble(
     mosaic: bool = False,
     truth: Path | None = None,
     log: TrackletLog | None = None,
+    state: Path | None = None,
+    fresh: bool = False,
     clock: Clock | None = None,
 ) -> Run:
     """Make a run that is ready to start: models opened and checked, the output folder prepared.
@@ -61,6 +77,8 @@ def assemble(
         truth: folder of the truth, see :func:`edge.evaluate.truth_folder.read_truth_folder`; the run is
             scored against it in the end. What identify is told is kept in memory for that.
         log: notes what identify is told, to be played again.
+        state: file of whom earlier runs knew, and where this one keeps it; None keeps nothing.
+        fresh: forget whom earlier runs knew.
         clock: the time; the machine's when None.
 
     Raises:
@@ -101,13 +119,16 @@ def assemble(
         embedder = Embedder(embed_card, embed_session, pipeline.embed)
         trackers = {name: CameraTracker(pipeline.track) for name in names}
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
+        store = None if state is None else _open_state(state, folder, fresh, pipeline, resources)
+        everywhere = [*names, *(one for one in (store.cameras() if store else ()) if one not in names)]
         run = uuid.uuid4().hex[:10]
         watched: dict[str, StageMeter] = {}
-        drawing = _open_drawing(pipeline, embed_card, folder, run, watched, resources)
+        owner = run if store is None else store.owner
+        drawing = _open_drawing(pipeline, embed_card, state or folder / "state.db", owner, watched, resources)
         refiner = Refiner(pipeline.refine)
         prototypes = Prototypes(refiner, drawing, pipeline.ipg)
         deciding = Identifier(
-            pipeline.identify, refiner, names, grounds=grounds, travel=travel, prototypes=prototypes
+            pipeline.identify, refiner, everywhere, grounds=grounds, travel=travel, prototypes=prototypes
         )
         if known is not None and log is None:
             log = TrackletLog(names)
@@ -124,6 +145,9 @@ def assemble(
             pipeline=title,
             models=(detect_card.fingerprint, embed_card.fingerprint),
         )
+        keeper = None if store is None else _remember(store, facts, embed_card.fingerprint, deciding, refiner)
+        if keeper is not None:
+            resources.callback(keeper.close)
         outputs = open_outputs(
             folder,
             site=facts.site,
@@ -135,6 +159,7 @@ def assemble(
             ground=ground,
             judge=judge,
             generated=drawing.pictures if drawing is not None else None,
+            journal=keeper,
         )
         association = Association(builders, identifier, outputs, live, drawing)
         tail = Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S)
@@ -189,6 +214,37 @@ def places_and_times(
     return grounds, {(pair.origin, pair.to): pair for pair in pairs}
 
 
+def _open_state(
+    state: Path, folder: Path, fresh: bool, pipeline: PipelineSpec, resources: ExitStack
+) -> StateStore:
+    """Open the state, closed with ``resources``; a run that was killed has its end made up for."""
+    from edge.stages.identify import Identifier
+    from edge.stages.refine import Refiner
+    from edge.stages.sink import check_folder
+
+    check_folder(folder)
+    store = open_state(state, folder / "events.jsonl", fresh=fresh)
+    resources.callback(store.close)
+    try:
+        end_killed_run(
+            store, folder, lambda names: Identifier(pipeline.identify, Refiner(pipeline.refine), names)
+        )
+    except StoreError as error:
+        raise StartError(str(error)) from error
+    return store
+
+
+def _remember(
+    store: StateStore, facts: Facts, model: str, identifier: Identifier, refiner: Refiner
+) -> Keeper:
+    """Let an identifier begin with whom earlier runs knew, and keep what it does."""
+    try:
+        run = store.begin(facts.run, facts.site, model, facts.started_at_ns)
+        return Keeper(store, run, identifier, refiner)
+    except StoreError as error:
+        raise StartError(str(error)) from error
+
+
 def _read_truth(folder: Path, names: Sequence[str]) -> SiteTruth:
     """Read the truth now, so that a mistake in it, or a missing package, is not found after the run."""
     from edge.evaluate.site_score import require_common_camera
@@ -215,20 +271,24 @@ def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) 
 def _open_drawing(
     pipeline: PipelineSpec,
     card: ModelCard,
-    folder: Path,
-    run: str,
+    state: Path,
+    owner: str,
     watched: Mapping[str, StageMeter],
     resources: ExitStack,
 ) -> Supervisor | None:
-    """The background workers, where the pipeline has any; their store is let go of with ``resources``."""
+    """The background workers, where the pipeline has any; their store is let go of with ``resources``.
+
+    Prototypes lie beside the state of the people they are of: where there is none, they are a run's own.
+    """
     if not pipeline.ipg.workers:
         return None
     from edge.ipg.process import Setup
     from edge.ipg.supervisor import Supervisor
+    from edge.stores import prototypes_beside
 
     setup = Setup(
         spec=pipeline.ipg,
-        store=folder / "prototypes.db",
+        store=prototypes_beside(state),
         embed_model=pipeline.embed.model,
         embed_backend=pipeline.embed.backend,
         flip=pipeline.embed.flip,
@@ -236,7 +296,7 @@ def _open_drawing(
         store_ttl_s=PROTOTYPES_TTL_S,
         store_bytes_max=PROTOTYPES_BYTES_MAX,
     )
-    drawing = Supervisor(setup, run, lambda: watched)
+    drawing = Supervisor(setup, owner, lambda: watched)
     resources.callback(drawing.release)
     return drawing
 

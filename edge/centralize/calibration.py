@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,23 @@ class MatchCalibration:
         kept = self._seen.setdefault(_pair(one, other), deque(maxlen=self._memory))
         kept.append((min(max(log_odds, -FAR), FAR), same))
         self._since += 1
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What was added, for :meth:`restore`: arrays by name."""
+        held = [(*pair, log_odds, same) for pair, kept in self._seen.items() for log_odds, same in kept]
+        ones, others, log_odds, same = zip(*held, strict=True) if held else ((), (), (), ())
+        return {
+            "ones": np.array(ones, dtype=np.str_),
+            "others": np.array(others, dtype=np.str_),
+            "log_odds": np.array(log_odds, dtype=np.float64),
+            "same": np.array(same, dtype=np.bool_),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Add what was added to another one."""
+        names = ("ones", "others", "log_odds", "same")
+        for one, other, log_odds, same in zip(*(state[name].tolist() for name in names), strict=True):
+            self.add(one, other, log_odds, same=same)
 
     def fit(self) -> bool:
         """Learn from what was added, when that is enough to be worth it.

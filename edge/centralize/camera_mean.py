@@ -6,7 +6,7 @@ with NFC. It needs no labels: a camera's mean over many people is what is the ca
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -132,6 +132,26 @@ class RunningCameraMean:
         which leaves nothing of that person but noise.
         """
         self._most[camera] = people
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What was learnt, for :meth:`restore`; the names of cameras must be strings."""
+        cameras = list(self._sums)
+        return {
+            "cameras": np.array([str(camera) for camera in cameras], dtype=np.str_),
+            "sums": np.array([self._sums[camera] for camera in cameras], dtype=np.float64),
+            "weights": np.array([self._weights[camera] for camera in cameras]),
+            "people": np.array([self._added[camera] for camera in cameras]),
+            "people_max": np.array([self._most.get(camera, np.inf) for camera in cameras]),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on with what another one has learnt; in place of what was added here."""
+        cameras = [str(camera) for camera in state["cameras"]]
+        self._sums = dict(zip(cameras, np.array(state["sums"], dtype=np.float64), strict=True))
+        self._weights = dict(zip(cameras, state["weights"].tolist(), strict=True))
+        self._added = dict(zip(cameras, state["people"].tolist(), strict=True))
+        most = zip(cameras, state["people_max"].tolist(), strict=True)
+        self._most = {camera: people for camera, people in most if np.isfinite(people)}
 
     def mean(self, camera: Hashable) -> NDArray[np.float64]:
         """What is removed from this camera's features: float64 (d,).

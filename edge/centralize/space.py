@@ -159,6 +159,21 @@ class FeatureSpace:
         """
         self._means.count_people(camera, people)
 
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """What was learnt, for :meth:`restore`: arrays by name. The scatter is float32, which is enough."""
+        state = self._means.state()
+        if self._scatter is not None:
+            state |= {"scatter": self._scatter.astype(np.float32), "freedom": np.array(self._freedom)}
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Go on with what another space has learnt; in place of what was learnt here."""
+        self._means.restore(state)
+        self._map = self._scatter = None
+        if "scatter" in state:
+            self._scatter = np.array(state["scatter"], dtype=np.float64)
+            self._freedom = float(state["freedom"])
+
     def freeze(self) -> FrozenSpace:
         """The space as it is now. What is learnt later does not change it."""
         known = [str(camera) for camera in self._means.cameras] if self._remove else []

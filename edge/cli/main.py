@@ -33,12 +33,23 @@ eval_app = typer.Typer(help="Scores against ground truth.", no_args_is_help=True
 site_app = typer.Typer(
     help="The synthetic site, whose truth is known.", no_args_is_help=True, rich_markup_mode=None
 )
+gallery_app = typer.Typer(
+    help="Whom a site remembers, and forgetting them.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(models_app, name="models")
+app.add_typer(gallery_app, name="gallery")
 app.add_typer(eval_app, name="eval")
 app.add_typer(site_app, name="site")
 app.add_typer(poses_app, name="poses")
 app.add_typer(train_app, name="train")
 
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="The runs' output folder; out/run unless given.")
+]
+State = Annotated[
+    Path | None, typer.Option("--state", metavar="FILE", help="The state's file; DIR/state.db unless given.")
+]
+Identity = Annotated[int, typer.Argument(metavar="ID", min=1, help="The identity.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Pipeline = Annotated[
     str | None, typer.Option("--pipeline", metavar="NAME|FILE", help="A pipeline's name, or its file.")
@@ -129,6 +140,44 @@ def _models_verify(
     from edge.cli import models
 
     run_and_exit(lambda: models.verify(names or [], json, ckpt_dir))
+
+
+@gallery_app.command("list")
+def _gallery_list(out: Out = None, state: State = None, json: Json = False) -> None:
+    """List who is remembered: since when, how often, in which cameras."""
+    from edge.cli import gallery
+
+    run_and_exit(lambda: gallery.list_people(out, state, json))
+
+
+@gallery_app.command("show")
+def _gallery_show(identity: Identity, out: Out = None, state: State = None, json: Json = False) -> None:
+    """Say what is kept of one person."""
+    from edge.cli import gallery
+
+    run_and_exit(lambda: gallery.show(identity, out, state, json))
+
+
+@gallery_app.command("export")
+def _gallery_export(
+    identity: Identity,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the pictures go.")],
+    out: Out = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Write the pictures kept of one person; generated ones are labelled as such."""
+    from edge.cli import gallery
+
+    run_and_exit(lambda: gallery.export(identity, to, out, state, json))
+
+
+@gallery_app.command("erase")
+def _gallery_erase(identity: Identity, out: Out = None, state: State = None, json: Json = False) -> None:
+    """Delete everything about one person, in the memory, the prototypes and the outputs."""
+    from edge.cli import gallery
+
+    run_and_exit(lambda: gallery.erase(identity, out, state, json))
 
 
 @app.command("generate")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunOptions", "app", "execute", "main", "print_summary", "run"]
 
+OUT = Path("out/run")
 # Without rich markup and completion, --help imports neither rich nor anything that computes.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -65,6 +66,18 @@ def _run(
     no_crops: Annotated[
         bool, typer.Option("--no-crops", help="Keep pictures of people out of the report.")
     ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            help="Whom earlier runs knew; DIR/state.db unless given.",
+        ),
+    ] = None,
+    no_state: Annotated[
+        bool, typer.Option("--no-state", help="Know nobody from before, and keep nobody for later.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget whom earlier runs knew.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
 ) -> None:
@@ -74,8 +87,21 @@ def _run(
     Ctrl-C stops at once (130). Other exit codes: 2 wrong configuration, 3 cannot start, 4 died while running
     or a camera broke off (what the others gave is complete).
     """
+    for name, wanted in (("--state", state is not None), ("--fresh", fresh)):
+        if wanted and (demo or truth is not None or no_state):
+            raise typer.BadParameter(
+                "goes without --demo, --truth and --no-state, which begin with nobody known", param_hint=name
+            )
+    remembers = not (demo or no_state or truth is not None)
     options = RunOptions(
-        duration_s=duration_s, video=video, mosaic=mosaic, crops=not no_crops, json=json, quiet=quiet
+        duration_s=duration_s,
+        video=video,
+        mosaic=mosaic,
+        crops=not no_crops,
+        state=(state or (out or OUT) / "state.db") if remembers else None,
+        fresh=fresh,
+        json=json,
+        quiet=quiet,
     )
     if demo:
         for name, path in (("--cameras", cameras), ("--truth", truth)):
@@ -89,7 +115,7 @@ def _run(
             raise typer.BadParameter("is for --demo", param_hint=name)
     if cameras is None:
         raise typer.BadParameter("name a cams.yaml, or give --demo", param_hint="--cameras")
-    run_and_exit(lambda: run(cameras, out or Path("out/run"), options, pipeline=pipeline, truth=truth))
+    run_and_exit(lambda: run(cameras, out or OUT, options, pipeline=pipeline, truth=truth))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +125,8 @@ class RunOptions:
     duration_s: finish after so many seconds; None goes on until the cameras end.
     video, mosaic: annotated videos of each camera, and one of all.
     crops: whether the report shows pictures of people.
+    state: file of whom earlier runs knew, and where this one keeps it; None keeps nothing.
+    fresh: forget them first.
     json, quiet: what is printed at the end.
     """
 
@@ -106,6 +134,8 @@ class RunOptions:
     video: bool = False
     mosaic: bool = False
     crops: bool = True
+    state: Path | None = None
+    fresh: bool = False
     json: bool = False
     quiet: bool = False
 
@@ -185,6 +215,8 @@ def _assemble(cameras: Path, out: Path, options: RunOptions, pipeline: str | Non
         video=options.video,
         mosaic=options.mosaic,
         truth=truth,
+        state=options.state,
+        fresh=options.fresh,
     )
 
 

@@ -7,6 +7,7 @@ for every front.
 from __future__ import annotations
 
 from edge.fronts.board import Board
+from edge.fronts.keeper import Keeper, end_killed_run, open_state
 from edge.fronts.native import NativeFront
 from edge.fronts.region import Region
 from edge.fronts.run import Facts, Front, Result, Run, View
@@ -17,10 +18,13 @@ __all__ = [
     "Board",
     "Facts",
     "Front",
+    "Keeper",
     "NativeFront",
     "Region",
     "Result",
     "Run",
     "Tail",
     "View",
+    "end_killed_run",
+    "open_state",
 ]

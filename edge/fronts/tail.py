@@ -140,13 +140,14 @@ class Association:
             self._identifier.offer(arrivals)
 
     def _hand_on(self, outcome: Outcome) -> None:
+        """Boxes first: once a decision is noted, they count as written."""
+        for settled in outcome.settled:
+            self._takers.settle(settled)
         if outcome.decisions:
             self._count()
             if self._drawing is not None:
                 self._drawing.decide(outcome.decisions)
             self._takers.decide(outcome.decisions)
-        for settled in outcome.settled:
-            self._takers.settle(settled)
 
     def _count(self) -> None:
         self._people, self._unknown = self._identifier.people, self._identifier.unknown

@@ -63,13 +63,21 @@ class Database:
         durable: whether a transaction survives a power cut (one ``fsync`` each). Without, it survives a
             kill of the process, and after a power cut the newest ones may be missing, never half there.
         busy_s: how long a call waits for another writer.
+        mend: False for who only looks: a file that is missing, broken or somebody else's is an error then.
 
     Raises:
         StartError: it cannot be opened or written, or is of a newer version.
     """
 
     def __init__(
-        self, path: Path, layout: Layout, clock: Clock, *, durable: bool = True, busy_s: float = BUSY_S
+        self,
+        path: Path,
+        layout: Layout,
+        clock: Clock,
+        *,
+        durable: bool = True,
+        busy_s: float = BUSY_S,
+        mend: bool = True,
     ) -> None:
         self.path = path
         self.moved: Path | None = None
@@ -78,12 +86,16 @@ class Database:
         self._clock = clock
         self._durable = durable
         self._busy_s = busy_s
+        self._mend = mend
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
         self._unscrubbed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if mend:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            elif not path.is_file():
+                raise StartError(f"there is no {layout.what} '{path}'")
             self._connection = self._open()
         except (sqlite3.Error, OSError) as error:
             raise StartError(self._complaint("opened", error)) from error
@@ -185,6 +197,8 @@ class Database:
             except (_Unusable, sqlite3.DatabaseError) as error:
                 if not isinstance(error, _Unusable) and not _is_broken(error):
                     raise
+                if not self._mend:
+                    raise StartError(f"{self._layout.what} '{self.path}' {_reason(error)}") from error
                 self._move_aside(error)
             return self._try_open()
 
@@ -240,6 +254,7 @@ class Database:
         connection.execute(f"PRAGMA application_id = {self._layout.application_id}")
         connection.execute(f"PRAGMA user_version = {self._layout.version}")
         connection.execute("COMMIT")
+        self.path.chmod(0o600)  # what is known of people is not everybody's
         self.begun += 1
 
     def _move_aside(self, error: Exception) -> None:
@@ -257,12 +272,11 @@ class Database:
             with suppress(FileNotFoundError):
                 self.path.with_name(self.path.name + log).replace(aside.with_name(aside.name + log))
         self.moved = aside
-        reason = str(error) if isinstance(error, _Unusable) else f"cannot be used ({error})"
         _log.warning(
             "%s '%s' %s; it was moved to '%s', and a new one begun",
             self._layout.what,
             self.path,
-            reason,
+            _reason(error),
             aside.name,
         )
 
@@ -277,6 +291,10 @@ class Database:
         else:
             remedy = "see that the file and its folder may be written"
         return f"{self._layout.what} '{self.path}' cannot be {verb}: {said}; {remedy}"
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, _Unusable) else f"cannot be used ({error})"
 
 
 def rows_in(count: int) -> str:

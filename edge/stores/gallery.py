@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ class Exemplar:
     head, tail: centre of its first and last box, pixels.
     height_px: height of the person at the end.
     track, tracklet, strand: the camera's track that it ended with, the uid of its last piece, and its strand.
+    epoch: 0 for this run, -1 for the one before it … Between runs clocks and files may have been set back, so
+        time and place say nothing about two visits of different epochs.
     """
 
     camera: str
@@ -36,6 +38,7 @@ class Exemplar:
     track: int = 0
     tracklet: str = ""
     strand: int = 0
+    epoch: int = 0
 
 
 class Gallery:
@@ -55,6 +58,8 @@ class Gallery:
         self._people: dict[int, list[Exemplar]] = {}
         self._apart: dict[int, set[int]] = {}
         self._changed: set[int] = set()
+        self._followed: set[int] | None = None
+        self._banned: set[int] = set()
         self._seen_by: dict[str, Counter[int]] = {}
 
     def __len__(self) -> int:
@@ -72,6 +77,8 @@ class Gallery:
         Returns:
             Identities forgotten to make room.
         """
+        if identity in self._banned:
+            return []
         kept = [*self._people.get(identity, ()), exemplar]
         self._replace(identity, ())  # whoever was seen last is last
         self._replace(identity, self._nearest_centre(kept))
@@ -96,6 +103,33 @@ class Gallery:
         changed, self._changed = self._changed, set()
         return sorted(changed)
 
+    def follow(self) -> set[int]:
+        """A set that will hold whoever changes from now on, visits or :attr:`apart`; to be emptied."""
+        if self._followed is None:
+            self._followed = set()
+        return self._followed
+
+    def restore(self, people: Mapping[int, Sequence[Exemplar]], apart: Iterable[tuple[int, int]]) -> None:
+        """Remember what an earlier run did; nobody is remembered yet.
+
+        Args:
+            people: identity -> visits, those seen longest ago first; beyond the bounds they are left out.
+            apart: pairs that :meth:`part` was told of.
+        """
+        for identity, exemplars in list(people.items())[-self._people_max :]:
+            self._replace(identity, self._nearest_centre(list(exemplars)))
+        for one, other in apart:
+            self.part(one, other)
+
+    def forget(self, identity: int) -> None:
+        """Forget somebody, and remember no visit of that identity ever again."""
+        self._banned.add(identity)
+        self._replace(identity, ())
+
+    def is_banned(self, identity: int) -> bool:
+        """Whether :meth:`forget` was called of somebody."""
+        return identity in self._banned
+
     def seen_by(self, camera: str) -> AbstractSet[int]:
         """Identities with a remembered visit to a camera."""
         return self._seen_by.get(camera, Counter()).keys()
@@ -109,11 +143,13 @@ class Gallery:
         """The two were in one camera at one time."""
         self._apart.setdefault(one, set()).add(other)
         self._apart.setdefault(other, set()).add(one)
+        self._tell(one, other)
 
     def forget_apart(self, present: AbstractSet[int]) -> None:
         """Drop what :meth:`part` was told of identities that are neither remembered nor present."""
         gone = self._apart.keys() - self._people.keys() - present
         for identity in gone:
+            self._tell(identity)
             for other in self._apart.pop(identity):
                 self._apart.get(other, set()).discard(identity)
 
@@ -127,6 +163,7 @@ class Gallery:
         for third in self._apart.pop(other, ()):
             self._apart[third].discard(other)
             self.part(identity, third)
+        self._tell(identity, other)
         if other not in self._people:
             return
         both = (identity, other)
@@ -145,12 +182,17 @@ class Gallery:
     def _replace(self, identity: int, exemplars: Sequence[Exemplar]) -> None:
         """Remember these visits of somebody and no others; none: forget the person."""
         self._changed.add(identity)
+        self._tell(identity)
         self._count(identity, self._people.get(identity, ()), -1)
         self._count(identity, exemplars, 1)
         if exemplars:
             self._people[identity] = list(exemplars)
         else:
             self._people.pop(identity, None)
+
+    def _tell(self, *identities: int) -> None:
+        if self._followed is not None:
+            self._followed.update(identities)
 
     def _count(self, identity: int, exemplars: Sequence[Exemplar], step: int) -> None:
         for exemplar in exemplars:

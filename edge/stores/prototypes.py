@@ -36,7 +36,7 @@ from edge.stores.prototype_table import (
     remove,
 )
 
-__all__ = ["KeptPicture", "KeptPrototype", "PrototypeStore"]
+__all__ = ["KeptPicture", "KeptPrototype", "PrototypeStore", "prototypes_beside"]
 
 RETIRED_MAX = 10_000  # notes about who was retired
 
@@ -74,6 +74,11 @@ class KeptPicture:
     png: bytes
 
 
+def prototypes_beside(state: Path) -> Path:
+    """Where the prototypes of the people of a state are."""
+    return state.with_name("prototypes.db")
+
+
 class PrototypeStore:
     """Prototypes of identities in a file. Several processes may have it open, and threads may share one.
 
@@ -88,16 +93,19 @@ class PrototypeStore:
         ttl_s: how long a prototype is kept that nobody uses.
         bytes_max: what pictures and vectors may take together.
         clock: wall time.
+        mend: False for who only looks: there must be a store then, and a broken one is left where it is.
 
     Raises:
         StartError: the file cannot be opened or written, or is of a newer version.
     """
 
-    def __init__(self, path: Path, *, ttl_s: float, bytes_max: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self, path: Path, *, ttl_s: float, bytes_max: int, clock: Clock | None = None, mend: bool = True
+    ) -> None:
         self._clock = clock or SystemClock()
         self._ttl_ns = int(ttl_s * 1e9)
         self._bytes_max = bytes_max
-        self.database = Database(path, PROTOTYPES, self._clock)
+        self.database = Database(path, PROTOTYPES, self._clock, mend=mend)
 
     def claim(self, owner: str) -> int:
         """Say whose identities these are; called once by the run that names people, before anything else.

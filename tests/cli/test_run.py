@@ -63,7 +63,13 @@ def test_a_run_writes_its_outputs_and_says_where(site: Path, edge_run: Edge) -> 
     summary = json.loads((out / "summary.json").read_text())
     assert summary["pipeline"] == site.name
     assert [model.partition("@")[0] for model in summary["models"]] == ["tiny-detector", "tiny-reid"]
-    assert {path.name for path in out.iterdir()} == {"events.jsonl", "report.html", "summary.json", "tracks"}
+    assert {path.name for path in out.iterdir()} == {
+        "events.jsonl",
+        "report.html",
+        "state.db",
+        "summary.json",
+        "tracks",
+    }
     assert (out / "tracks" / "door.txt").exists()
     assert not (out / "video").exists()
 
@@ -238,9 +244,9 @@ def test_a_camera_nobody_answers_for_is_3_without_its_password(site: Path, edge_
     last = result.stderr.splitlines()[-1]
     assert last.startswith("camera 'door': connection refused by rtsp://***@127.0.0.1:9/live")
     assert last.endswith("no picture within 1 s; check that the camera is on and its address right")
-    written = "".join(path.read_text() for path in (site / "out").rglob("*") if path.is_file())
-    for text in (result.stdout, result.stderr, written):
-        assert "esame" not in text
+    written = b"".join(path.read_bytes() for path in (site / "out").rglob("*") if path.is_file())
+    for text in (result.stdout.encode(), result.stderr.encode(), written):
+        assert b"esame" not in text
     assert json.loads(result.stdout)["error"] == last
 
 

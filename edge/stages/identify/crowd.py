@@ -344,7 +344,12 @@ class Crowd:
 
     def _evidence(self, some: Sequence[Item], others: Sequence[Item]) -> float:
         """What place and time say, on the mean of all pairs."""
-        return float(np.mean([self._gates.evidence(one, other) for one in some for other in others]))
+        said = [
+            self._gates.evidence(one, other) if one.epoch == other.epoch else 0.0
+            for one in some
+            for other in others
+        ]
+        return float(np.mean(said))
 
     def _one_person(self, some: Sequence[Item], others: Sequence[Item]) -> bool:
         return one_person(some, others, self._spec.motion.speed_max, self._strangers.apart)

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.centralize import MatchCalibration
 from edge.config.pipeline import IdentifySpec
 from edge.records import Arrivals, Decision, Settled, Tracklet
 from edge.stages.identify.clusters import Cluster, homes_of
 from edge.stages.identify.comparer import Comparer
 from edge.stages.identify.crowd import Crowd
+from edge.stages.identify.diary import Diary, lay_open
 from edge.stages.identify.evidence import observation
 from edge.stages.identify.gates import Gates, GroundPlane, TravelTime
 from edge.stages.identify.ledger import Ledger
@@ -31,7 +33,7 @@ from edge.stages.identify.strand import Strand
 from edge.stages.identify.visits import Look, VisitSearch
 from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
 from edge.stages.identify.wording import decision_about, kind_of, moving
-from edge.stores import Exemplar, Gallery
+from edge.stores import Counts, Exemplar, Gallery, KeptState
 
 __all__ = ["Identifier", "Outcome"]
 
@@ -124,6 +126,37 @@ class Identifier:
         for strand in shown.values():
             if strand is not None:
                 self._grown[strand.camera].add(strand.number)
+
+    @property
+    def calibration(self) -> MatchCalibration:
+        """What hindsight has taught it."""
+        return self._crowd.calibration
+
+    @property
+    def counts(self) -> Counts:
+        """Numbers given so far."""
+        return Counts(self._strand_count, self._identity_count, self._ended_count)
+
+    def keep_diary(self) -> Diary:
+        """Begin to note what has to outlive a restart."""
+        return Diary(self._visits, self._ledgers, self._gallery)
+
+    def forget(self, identity: int) -> None:
+        """Remember nothing of somebody, now and when they have left."""
+        self._gallery.forget(identity)
+
+    def restore(self, kept: KeptState) -> Outcome:
+        """Begin where an earlier run was; called before anything else.
+
+        Returns:
+            What comes of what that run had left unsettled: it is settled now, with the names it had.
+        """
+        counts = kept.counts
+        self._strand_count, self._identity_count = counts.strands, counts.identities
+        self._ended_count = counts.ended
+        self._gallery.restore(kept.people, kept.apart)
+        now_ns = lay_open(kept, self._visits, self._ledgers)
+        return self._settle([], now_ns, np.iinfo(np.int64).max)
 
     def add(self, tracklets: Sequence[Tracklet]) -> None:
         """Take in new, grown and closed tracklets."""

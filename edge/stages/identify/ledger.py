@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,16 @@ class Ledger:
         steps = np.diff(tracklet.frames)
         step = max(int(np.median(steps)), 1) if len(steps) else 1
         self._entries.append(_Entry(strand, tracklet, step))
+
+    def waiting(self) -> Iterator[tuple[Strand, Tracklet, int]]:
+        """Tracklets with boxes that are not settled, and how many of them are."""
+        for entry in self._entries:
+            yield entry.strand, entry.tracklet, entry.done
+
+    def restore(self, strand: Strand, tracklet: Tracklet, done: int) -> None:
+        """Take in what :meth:`waiting` said of an earlier run."""
+        self.add(strand, tracklet)
+        self._entries[-1].done = done
 
     def settle(self, until_ns: int, identity_of: Callable[[Strand], int]) -> Settled | None:
         """Let go of all boxes up to a time.

@@ -124,6 +124,11 @@ class Strand:
         self.pieces = [self.pieces[0], later.pieces[-1]]
         self.track = later.track
 
+    def close_with(self, total: NDArray[np.float64], weight: float) -> None:
+        """What was embedded of it, as it was written down: the weighted sum float64 (d,), and the weight."""
+        self._closed_sum, self._closed_weight = total, weight
+        self._closed_boxes = self.boxes
+
     @property
     def weight(self) -> float:
         """Sum of the qualities of its embeddings."""

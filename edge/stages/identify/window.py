@@ -41,6 +41,7 @@ class Item:
     feature: float64 (d,), unit length, in the corrected space; None when nothing was embedded.
     start_s, end_s, head, tail, height_px: as in :class:`Exemplar`.
     path: where on the ground it was: number of the time slot -> metres; empty when that is not known.
+    epoch: as in :class:`Exemplar`.
     """
 
     key: Hashable
@@ -54,6 +55,7 @@ class Item:
     tail: tuple[float, float]
     height_px: float
     path: Path = field(default_factory=dict)
+    epoch: int = 0
 
 
 def weight_of(visit: Sequence[Strand]) -> float:
@@ -110,7 +112,9 @@ def visit_item(
 def remembered_item(identity: int, exemplar: Exemplar, feature: NDArray[np.float64]) -> Item:
     """A remembered visit as something that can be compared; ``feature`` is its corrected vector."""
     e = exemplar
-    return Item(e, e.camera, (), identity, feature, e.start_s, e.end_s, e.head, e.tail, e.height_px)
+    return Item(
+        e, e.camera, (), identity, feature, e.start_s, e.end_s, e.head, e.tail, e.height_px, epoch=e.epoch
+    )
 
 
 def exemplar_of(visit: Sequence[Strand], spec: IdentifySpec) -> Exemplar | None:
@@ -136,8 +140,8 @@ def exemplar_of(visit: Sequence[Strand], spec: IdentifySpec) -> Exemplar | None:
 
 
 def may_be_one(one: Item, other: Item, speed_max: float) -> bool:
-    """Whether two visits can be one person's, as far as time and place say."""
-    if one.camera != other.camera:
+    """Whether two visits can be one person's, as far as time and place say: nothing, of two epochs."""
+    if one.camera != other.camera or one.epoch != other.epoch:
         return True
     first, then = (one, other) if one.end_s < other.start_s else (other, one)
     gap_s = then.start_s - first.end_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,15 @@ class Refiner:
     def learn(self, tracklet: Tracklet) -> None:
         """Take in a closed tracklet: its camera's mean, and how much one person's embeddings vary."""
         self._space.learn(tracklet.camera, tracklet.vectors, new_track=tracklet.part == 0)
+
+    def lessons(self) -> dict[str, NDArray[np.generic]]:
+        """What it has learnt of the cameras, for :meth:`restore`: arrays by name."""
+        return self._space.state()
+
+    def restore(self, lessons: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run has learnt; called before anything else."""
+        self._space.restore(lessons)
+        self._frozen = self._space.freeze()
 
     def count_people(self, camera: str, people: int) -> None:
         """Say how many people a camera has seen; its mean is trusted the more, the more there are."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,31 +12,24 @@ from edge.stages.sink.base import Sink
 from edge.stages.sink.folder import writing
 from edge.stages.sink.summary import RunSummary
 
-__all__ = ["MotSink"]
-
-_FLUSH_S = 2.0
+__all__ = ["MotSink", "complete_tracks"]
 
 
 class MotSink(Sink):
     """Writes ``frame,id,left,top,width,height,score,-1,-1,-1`` with the global id, 0 for unknown people.
 
-    Rows are written as they come. Identities that merged later are renamed when the run ends, by
-    copying the file; nothing is held in memory but the list of merges.
+    Rows are on disk when :meth:`settle` returns. Identities that merged later are renamed when the run ends,
+    by copying the file; nothing is held in memory but the list of merges.
 
     Args:
         folder: the output folder; it has a folder ``tracks``.
         cameras: every camera gets a file, also if nobody passes it.
-        now_s: a monotonic clock.
 
     Raises:
         RunError: a file cannot be opened.
     """
 
-    def __init__(
-        self, folder: Path, cameras: Sequence[str], *, now_s: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._now_s = now_s
-        self._flushed_s = now_s()
+    def __init__(self, folder: Path, cameras: Sequence[str]) -> None:
         self._aliases: dict[int, int] = {}
         self._paths = {camera: folder / "tracks" / f"{camera}.txt" for camera in cameras}
         self._files: dict[str, TextIO] = {}
@@ -61,23 +53,10 @@ class MotSink(Sink):
 
     def settle(self, settled: Settled) -> None:
         """Write the rows of one camera."""
-        lefts_tops = settled.boxes_px[:, :2].tolist()
-        sizes = (settled.boxes_px[:, 2:] - settled.boxes_px[:, :2]).tolist()
-        rows = [
-            f"{frame},{identity},{left:.2f},{top:.2f},{width:.2f},{height:.2f},{score:.4f},-1,-1,-1\n"
-            for frame, identity, (left, top), (width, height), score in zip(
-                settled.frames.tolist(),
-                settled.identities.tolist(),
-                lefts_tops,
-                sizes,
-                settled.scores.tolist(),
-                strict=True,
-            )
-        ]
+        rows = _rows(settled)
         with writing(self._paths[settled.camera]):
             self._files[settled.camera].write("".join(rows))
-        if self._now_s() - self._flushed_s >= _FLUSH_S:
-            self._flush()
+            self._files[settled.camera].flush()
 
     def close(self, summary: RunSummary) -> None:
         """Close every file and rename merged identities; the first error is raised after the last file."""
@@ -100,11 +79,57 @@ class MotSink(Sink):
             identity = self._aliases[identity]
         return identity
 
-    def _flush(self) -> None:
-        for camera, file in self._files.items():
-            with writing(self._paths[camera]):
-                file.flush()
-        self._flushed_s = self._now_s()
+
+def complete_tracks(folder: Path, settled: Iterable[Settled], present: Callable[[int], int]) -> None:
+    """Complete the tracks of a run that was killed; boxes that are in a file already are left out.
+
+    Args:
+        folder: that run's, with a folder ``tracks``.
+        settled: what it had not written.
+        present: what an identity is called now, as merges are renamed at the end of a run.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    rows = {one.camera: _rows(one) for one in settled}
+    written = (path.stem for path in (folder / "tracks").glob("*.txt"))
+    for camera in sorted({*rows, *written}):
+        path = folder / "tracks" / f"{camera}.txt"
+        with writing(path):
+            with path.open("a+b") as file:
+                file.seek(0)
+                whole, _, _ = file.read().rpartition(b"\n")  # a row may have been cut short
+                file.truncate(len(whole) + 1 if whole else 0)
+                lines = whole.decode("ascii").splitlines()
+                known = {_box_of(line) for line in lines}
+                new = [row for row in rows.get(camera, ()) if _box_of(row) not in known]
+                file.write("".join(new).encode("ascii"))
+            identities = {int(line.split(",", 2)[1]) for line in (*lines, *new)}
+            renames = {old: present(old) for old in identities if present(old) != old}
+            if renames:
+                _rename_identities(path, renames)
+
+
+def _box_of(row: str) -> tuple[str, ...]:
+    """Return what tells a row from the others of its file, whoever it is: frame and box."""
+    frame, _, *rest = row.split(",")
+    return (frame, *rest[:4])
+
+
+def _rows(settled: Settled) -> list[str]:
+    lefts_tops = settled.boxes_px[:, :2].tolist()
+    sizes = (settled.boxes_px[:, 2:] - settled.boxes_px[:, :2]).tolist()
+    return [
+        f"{frame},{identity},{left:.2f},{top:.2f},{width:.2f},{height:.2f},{score:.4f},-1,-1,-1\n"
+        for frame, identity, (left, top), (width, height), score in zip(
+            settled.frames.tolist(),
+            settled.identities.tolist(),
+            lefts_tops,
+            sizes,
+            settled.scores.tolist(),
+            strict=True,
+        )
+    ]
 
 
 def _rename_identities(path: Path, renames: dict[int, int]) -> None:

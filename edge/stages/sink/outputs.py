@@ -10,7 +10,7 @@ from edge.errors import EdgeError, RunError
 from edge.records.frame import Frame
 from edge.records.identity import Decision, LiveIdentity, Settled
 from edge.stages.sink.base import Sink
-from edge.stages.sink.events import EventSink
+from edge.stages.sink.events import EventSink, Journal
 from edge.stages.sink.folder import prepare_folder
 from edge.stages.sink.footpaths import Ground
 from edge.stages.sink.generated import Generated
@@ -142,6 +142,7 @@ def open_outputs(
     ground: Ground | None = None,
     judge: Judge | None = None,
     generated: Generated | None = None,
+    journal: Journal | None = None,
 ) -> Outputs:
     """Prepare the output folder and open everything ``edge-run`` writes.
 
@@ -156,6 +157,7 @@ def open_outputs(
         ground: the site's ground plane, for the report's floor plan.
         judge: see :class:`Outputs`.
         generated: looks up what was generated of somebody, for the report.
+        journal: where events are noted before they are written; None notes them nowhere.
 
     Raises:
         OutputError: the folder cannot be made or written, or other files are in the way.
@@ -168,7 +170,7 @@ def open_outputs(
     if mosaic:
         films.append(MosaicSink(folder, cameras))
     return Outputs(
-        [EventSink(folder, site=site, run=run), MotSink(folder, cameras)],
+        [EventSink(folder, site=site, run=run, journal=journal), MotSink(folder, cameras)],
         SummaryFile(folder),
         films,
         [ReportSink(folder, crops=crops, ground=ground, generated=generated)],

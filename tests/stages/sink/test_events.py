@@ -64,7 +64,7 @@ def test_every_type_of_event_fits_the_published_schema(
 
 
 def test_a_merge_of_nobody_does_not_fit_the_schema(make_decision: MakeDecision) -> None:
-    event = event_of(make_decision("identity.merge", 2, previous=0), site="s", run="r")
+    event = event_of(make_decision("identity.merge", 2, previous=0), 1, site="s", run="r")
     assert not VALIDATOR.is_valid(event)
 
 
@@ -76,11 +76,11 @@ def test_numbers_from_numpy_and_numbers_without_a_value_become_json(make_decisio
         probability=np.float32(1.0000001),
         evidence={"n": np.int64(3), "similarity": np.float32(0.5), "margin": float("nan"), "why": "alone"},
     )
-    event = json.loads(json.dumps(event_of(decision, site="s", run="r"), allow_nan=False))
+    event = json.loads(json.dumps(event_of(decision, 1, site="s", run="r"), allow_nan=False))
     VALIDATOR.validate(event)
     assert event["evidence"] == {"n": 3, "similarity": 0.5, "margin": None, "why": "alone"}
     assert event["probability"] == 1.0
-    assert event_of(make_decision(probability=float("nan")), site="s", run="r")["probability"] == 0.0
+    assert event_of(make_decision(probability=float("nan")), 1, site="s", run="r")["probability"] == 0.0
 
 
 def test_lines_are_on_disk_before_the_sink_is_closed(
