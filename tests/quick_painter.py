@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,20 @@ class QuickPainter:
         for _ in range(3):
             time.sleep(self._step_s)
             beat()
-        return [Drawn(prototype_of(job), too_far=1) for job in jobs]
+        return [Drawn(self.prototype(job), too_far=1) for job in jobs]
+
+    def prototype(self, job: IpgJob) -> Prototype:
+        return prototype_of(job)
+
+
+class FaithfulPainter(QuickPainter):
+    """What it draws looks like the person, as far as a ReID model can tell."""
+
+    def prototype(self, job: IpgJob) -> Prototype:
+        rng = np.random.default_rng(job.identity)
+        noise = rng.normal(size=(2, len(job.real))) * 0.3 / np.sqrt(len(job.real))
+        vectors = (job.real + noise).astype(np.float32)
+        return replace(prototype_of(job), generated=vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def _misbehave(camera: str) -> None:
@@ -77,6 +91,10 @@ def open_slow(setup: Setup) -> QuickPainter:
     return QuickPainter(step_s=0.2)
 
 
+def open_faithful(setup: Setup) -> QuickPainter:
+    return FaithfulPainter(step_s=0.02)
+
+
 def open_none(setup: Setup) -> QuickPainter:
     raise ModelError("generator 'quick': no weights found; put them there")
 
@@ -92,7 +110,7 @@ def make_job(identity: int, value: float = 1.0, camera: str = "door", quality: f
     return IpgJob(identity, crop, real, MODEL, value, 1_000_000_000)
 
 
-def make_setup(folder: Path, painter: str = "open_quick", **given: Any) -> Setup:
+def make_setup(folder: Path, painter: str = "open_quick", model: str = MODEL, **given: Any) -> Setup:
     budget = {"per_minute": 1e5, "share": 1.0}
     spec = IpgSpec.model_validate({"workers": 1, "budget": budget, **given})
     return Setup(
@@ -101,7 +119,7 @@ def make_setup(folder: Path, painter: str = "open_quick", **given: Any) -> Setup
         embed_model="quick",
         embed_backend="auto",
         flip=False,
-        model=MODEL,
+        model=model,
         store_ttl_s=3600.0,
         store_bytes_max=100_000_000,
         painter=f"quick_painter:{painter}",

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onlooker import Onlooker
 from quick_painter import GENERATOR, MODEL, make_job, make_setup
 
 from edge.flow import StageMeter
@@ -191,7 +191,8 @@ def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         """
         import sys, time
         from pathlib import Path
-        from quick_painter import make_job, make_setup
+        from onlooker import Onlooker
+from quick_painter import make_job, make_setup
         from edge.ipg.supervisor import Supervisor
         if __name__ == "__main__":
             supervisor = Supervisor(make_setup(Path(sys.argv[1])), "gallery")
@@ -295,45 +296,18 @@ def test_a_full_disk_is_survived_and_told_once(
     assert sum("cannot be kept" in record.message for record in caplog.records) == 1
 
 
-@pytest.mark.parametrize(
-    ("kills", "over_s"),
-    [(4, 0.0), pytest.param(20, 120.0, marks=[pytest.mark.slow, pytest.mark.timeout(400)])],
-)
 def test_nothing_published_is_lost_while_the_worker_is_killed_again_and_again(
-    start: Callable[..., Supervisor], tmp_path: Path, kills: int, over_s: float
+    start: Callable[..., Supervisor], tmp_path: Path
 ) -> None:
     rng = random.Random(5)
     supervisor = start(batch_max=2)
-    published: dict[int, set[int]] = {}  # identity -> versions a reader has seen
-    lost: list[str] = []
-    reading = threading.Event()
-
-    def read() -> None:
-        reader = PrototypeStore(tmp_path / "prototypes.db", ttl_s=3600.0, bytes_max=100_000_000)
-        while not reading.is_set():
-            now = {one.identity: one for _, one in reader.since(0, MODEL, GENERATOR)}
-            lost.extend(f"{identity} was lost" for identity in published.keys() - now.keys())
-            for identity, one in now.items():
-                versions = published.setdefault(identity, set())
-                if versions and one.version < max(versions):
-                    lost.append(f"{identity} went back to version {one.version}")
-                versions.add(one.version)
-                if len(reader.pictures(identity)) != 3:
-                    lost.append(f"{identity} has half of its pictures")
-            reading.wait(0.01)
-        reader.close()
-
     until(lambda: supervisor.row().state == "idle", "a worker")
-    watching = threading.Thread(target=read)
-    watching.start()
     taken: dict[int, Prototype] = {}
     dead: set[int] = set()
-    identity = killed = 0
-    next_kill_s = time.monotonic()
-    deadline_s = time.monotonic() + PATIENCE_S + 2 * over_s
-    longest_s = 0.0
-    try:
-        while killed < kills:
+    identity, longest_s = 0, 0.0
+    deadline_s = time.monotonic() + PATIENCE_S
+    with Onlooker(tmp_path / "prototypes.db", MODEL, GENERATOR) as onlooker:
+        while len(dead) < 4:
             assert time.monotonic() < deadline_s
             identity += 1
             begun_s = time.perf_counter()
@@ -341,20 +315,15 @@ def test_nothing_published_is_lost_while_the_worker_is_killed_again_and_again(
             gather(supervisor, taken)
             longest_s = max(longest_s, time.perf_counter() - begun_s)
             alive = [pid for pid in supervisor.pids if pid not in dead]
-            if alive and supervisor.row().in_hand and time.monotonic() >= next_kill_s:
+            if alive and supervisor.row().in_hand:
                 time.sleep(rng.random() * 0.02)
                 os.kill(alive[0], signal.SIGKILL)
                 dead.add(alive[0])
-                killed += 1
-                next_kill_s = time.monotonic() + over_s / max(kills, 1)
             time.sleep(0.005)
         supervisor.ask(make_job(1000, value=9.0))
-        until(lambda: 1000 in taken or bool(gather(supervisor, taken) and 1000 in taken), "alive at the end")
-        until(lambda: published.keys() >= taken.keys(), "the reader has seen what the live path has")
-    finally:
-        reading.set()
-        watching.join()
-    assert lost == []
-    assert supervisor.row().restarts >= kills
+        until(lambda: bool(gather(supervisor, taken)) and 1000 in taken, "alive at the end")
+        until(lambda: onlooker.published.keys() >= taken.keys(), "seen by the onlooker too")
+    assert onlooker.lost == []
+    assert supervisor.row().restarts >= 4
     assert supervisor.row().state != "off"
     assert longest_s < 1.0  # the live path has not waited
