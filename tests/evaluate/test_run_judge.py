@@ -43,7 +43,7 @@ def test_a_camera_the_run_did_not_have_plays_no_part(judged: dict[str, Any]) -> 
 
 
 def test_the_same_is_said_without_each_ingredient(judged: dict[str, Any]) -> None:
-    assert set(judged["without"]) == set(SWITCHES) - {"prototypes"}  # nobody was drawn
+    assert set(judged["without"]) == set(SWITCHES)
     for less in judged["without"].values():
         assert 0 < less["cross_camera_idf1"] <= 1
         assert less["result_ids"] > 0
