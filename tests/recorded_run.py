@@ -1,4 +1,4 @@
-"""A run without pictures, recorded, with people drawn: six of them in two cameras, one after the other, with tracks that swap."""
+"""A run without pictures, recorded: six people in two cameras, with tracks that swap; all are drawn."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
 from typing import Literal
 
 from edge.ipg.gauge import Gauge
@@ -23,6 +25,8 @@ State = Literal["waiting", "starting", "idle", "drawing"]
 BACKOFF_S = (0.5, 60.0)  # before the first new start, and at most; doubles with each that follows
 LOAD_S = 600.0  # how long loading may take
 HAND_OVER_S = 10.0  # how long handing over a batch may take
+STARVED = 0.1  # share of a processor below which a process that wants more is not to blame for being slow
+STARVED_FACTOR = 10.0
 STOP_S, KILL_S = 1.0, 2.0  # patience after a request to stop, and after a kill
 
 
@@ -51,6 +55,7 @@ class Station:
         self._failures = 0
         self._due_s = 0.0
         self._paused = False
+        self._progress_s = self._used_s = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -71,11 +76,33 @@ class Station:
 
     @property
     def is_hung(self) -> bool:
-        """Whether the process has given no sign of life for too long; one that waits for work need not."""
+        """Whether the process has got nowhere for too long; ask it every round.
+
+        One that waits for work need not get anywhere, and one that others leave no processor may take ten
+        times as long.
+        """
         if self._gauge is None or self.state not in ("starting", "drawing"):
             return False
+        now_s, progress_s = time.monotonic(), self._gauge.progress_at_s
+        if progress_s != self._progress_s:
+            self._progress_s, self._used_s = progress_s, self._processor()[1]
         bound_s = LOAD_S if self.state == "starting" else self._setup.spec.hang_s
-        return time.monotonic() - self._gauge.progress_at_s > bound_s
+        silent_s = now_s - progress_s
+        if silent_s <= bound_s:
+            return False
+        runnable, used_s = self._processor()
+        starved = runnable and used_s - self._used_s < STARVED * silent_s
+        return not starved or silent_s > STARVED_FACTOR * bound_s
+
+    def _processor(self) -> tuple[bool, float]:
+        """Whether the process could go on if it were let, and the seconds of processor it has had."""
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii", errors="replace")
+            fields = text.rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+        except (OSError, ValueError, IndexError):
+            return False, 0.0
+        return fields[0] == "R", ticks / os.sysconf("SC_CLK_TCK")
 
     def start(self) -> None:
         """Start a process."""
