@@ -33,13 +33,18 @@ if TYPE_CHECKING:
     from edge.config.topology import Travel
     from edge.evaluate.tracklet_log import TrackletLog
     from edge.evaluate.truth_folder import SiteTruth
+    from edge.flow import StageMeter
     from edge.fronts.parts import Identifying
+    from edge.ipg.supervisor import Supervisor
     from edge.stages.capture import CameraReader
     from edge.stages.identify import Identifier
     from edge.stages.refine import Refiner
     from edge.stores import StateStore
 
 __all__ = ["assemble", "pipeline_title"]
+
+PROTOTYPES_TTL_S = 30 * 86_400.0
+PROTOTYPES_BYTES_MAX = 2_000_000_000
 
 
 def assemble(
@@ -87,7 +92,7 @@ def assemble(
     from edge.stages.crop import Cropper
     from edge.stages.detect import Detector
     from edge.stages.embed import Embedder
-    from edge.stages.identify import Identifier
+    from edge.stages.identify import Identifier, Prototypes
     from edge.stages.refine import Refiner
     from edge.stages.sink import MOSAIC, Ground, open_outputs
     from edge.stages.track import CameraTracker
@@ -116,8 +121,15 @@ def assemble(
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
         store = None if state is None else _open_state(state, folder, fresh, pipeline, resources)
         everywhere = [*names, *(one for one in (store.cameras() if store else ()) if one not in names)]
+        run = uuid.uuid4().hex[:10]
+        watched: dict[str, StageMeter] = {}
+        owner = run if store is None else store.owner
+        drawing = _open_drawing(pipeline, embed_card, state or folder / "state.db", owner, watched, resources)
         refiner = Refiner(pipeline.refine)
-        deciding = Identifier(pipeline.identify, refiner, everywhere, grounds=grounds, travel=travel)
+        prototypes = Prototypes(refiner, drawing, pipeline.ipg)
+        deciding = Identifier(
+            pipeline.identify, refiner, everywhere, grounds=grounds, travel=travel, prototypes=prototypes
+        )
         if known is not None and log is None:
             log = TrackletLog(names)
         identifier: Identifying = deciding if log is None else Recorder(deciding, log)
@@ -126,7 +138,7 @@ def assemble(
             settings = Settings(pipeline.refine, pipeline.identify, grounds, travel)
             judge = RunJudge(known, folder, log, settings)
         facts = Facts(
-            run=uuid.uuid4().hex[:10],
+            run=run,
             site=cameras.site.name,
             started_at_ns=clock.now_ns(),
             start_timeout_s=cameras.site.start_timeout_s,
@@ -146,9 +158,10 @@ def assemble(
             mosaic=mosaic,
             ground=ground,
             judge=judge,
+            generated=drawing.pictures if drawing is not None else None,
             journal=keeper,
         )
-        association = Association(builders, identifier, outputs, live)
+        association = Association(builders, identifier, outputs, live, drawing)
         tail = Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S)
         board = Board()
         front = NativeFront(
@@ -164,7 +177,10 @@ def assemble(
             batch_wait_s=spec.batch_wait_ms / 1000 if live else FULL_BATCH_WAIT_S,
             pictures=outputs.wants_pictures,
         )
-        return Run(facts, front, association, board, outputs, resources.pop_all(), redact)
+        watched.update(front.watched)
+        if not live:
+            watched.pop("frame")  # frames of files wait in queues as long as the slowest stage takes
+        return Run(facts, front, association, board, outputs, resources.pop_all(), redact, drawing)
 
 
 def pipeline_title(file: Path) -> str:
@@ -250,6 +266,39 @@ def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) 
     from edge.stages.capture import CameraReader
 
     return [CameraReader(camera, clock, started_ns, board.on_state) for camera in cameras.cameras]
+
+
+def _open_drawing(
+    pipeline: PipelineSpec,
+    card: ModelCard,
+    state: Path,
+    owner: str,
+    watched: Mapping[str, StageMeter],
+    resources: ExitStack,
+) -> Supervisor | None:
+    """The background workers, where the pipeline has any; their store is let go of with ``resources``.
+
+    Prototypes lie beside the state of the people they are of: where there is none, they are a run's own.
+    """
+    if not pipeline.ipg.workers:
+        return None
+    from edge.ipg.process import Setup
+    from edge.ipg.supervisor import Supervisor
+    from edge.stores import prototypes_beside
+
+    setup = Setup(
+        spec=pipeline.ipg,
+        store=prototypes_beside(state),
+        embed_model=pipeline.embed.model,
+        embed_backend=pipeline.embed.backend,
+        flip=pipeline.embed.flip,
+        model=card.fingerprint,
+        store_ttl_s=PROTOTYPES_TTL_S,
+        store_bytes_max=PROTOTYPES_BYTES_MAX,
+    )
+    drawing = Supervisor(setup, owner, lambda: watched)
+    resources.callback(drawing.release)
+    return drawing
 
 
 def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:

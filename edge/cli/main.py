@@ -583,6 +583,16 @@ def _eval_replay(
         Path | None,
         typer.Option("--plot", metavar="FILE.svg", help="Draw how often what was said came true."),
     ] = None,
+    ipg: Annotated[
+        Path | None,
+        typer.Option(
+            "--ipg", metavar="DIR", help="Generated pictures: query_gen/, bounding_box_test_gen/."
+        ),
+    ] = None,
+    eta: Annotated[
+        float | None,
+        typer.Option("--eta", metavar="E", help="Weight of generated pictures; the pipeline's unless given."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Play pictures as a stream through refine and identify, and score the identities that come out."""
@@ -601,6 +611,8 @@ def _eval_replay(
         query,
         ablation,
         plot,
+        ipg,
+        eta,
         json,
     )
     run_and_exit(lambda: replay.replay(request))

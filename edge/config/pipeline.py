@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.config.document import Document, load_document
+from edge.config.ipg import IpgSpec
 from edge.config.numbers import Number, Whole
 from edge.config.paths import is_file, is_path, path_from
 from edge.config.validate import PlacedError, folder_of, validate
@@ -25,6 +26,7 @@ __all__ = [
     "EmbedSpec",
     "GateSpec",
     "IdentifySpec",
+    "IpgSpec",
     "MatchSpec",
     "MotionSpec",
     "PipelineSpec",
@@ -345,6 +347,7 @@ class PipelineSpec(_Spec):
     identify: IdentifySpec = Field(default_factory=IdentifySpec)
     channel: ChannelSpec = Field(default_factory=ChannelSpec)
     sink: SinkSpec = Field(default_factory=SinkSpec)
+    ipg: IpgSpec = Field(default_factory=IpgSpec)
 
     @model_validator(mode="after")
     def _a_new_track_survives_the_detector(self) -> PipelineSpec:

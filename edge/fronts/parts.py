@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from edge.records import (
+    Arrivals,
     CroppedFrame,
     Decision,
     Detections,
@@ -18,11 +19,13 @@ from edge.records import (
     Tracks,
 )
 from edge.stages.capture import CameraState, CaptureCounts
+from edge.stages.sink import WorkerRow
 
 __all__ = [
     "Builder",
     "Cropping",
     "Detecting",
+    "Drawing",
     "Embedding",
     "Identifying",
     "Outcome",
@@ -150,6 +153,10 @@ class Identifying(Protocol):
         """Take new, grown or ended tracklets."""
         ...
 
+    def offer(self, arrivals: Arrivals) -> None:
+        """Take generated views of people."""
+        ...
+
     def advance(self, now_ns: int) -> Outcome:
         """Decide what is due at this event time."""
         ...
@@ -196,4 +203,31 @@ class Takers(Protocol):
 
     def show(self, frame: Frame, live: LiveIdentity) -> None:
         """Take a picture and what is believed about it."""
+        ...
+
+
+class Drawing(Protocol):
+    """Draws people in the background; see :class:`edge.ipg.supervisor.Supervisor`.
+
+    :meth:`take` and :meth:`decide` never wait and never raise; the others are the main thread's.
+    """
+
+    def take(self) -> Arrivals | None:
+        """Return what has been drawn since; None when nothing has."""
+        ...
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Take notice of who turned out to be whom."""
+        ...
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def close(self) -> None:
+        """End, within a few seconds whatever happens."""
+        ...
+
+    def row(self) -> WorkerRow:
+        """Return the numbers so far."""
         ...
