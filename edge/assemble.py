@@ -200,7 +200,7 @@ def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) 
 
 def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:
     """Find a model's card and weights and open it; it is closed with ``resources``."""
-    from edge.backends import check_ports, open_session
+    from edge.backends import Batch, check_ports, open_session
     from edge.config.catalog import load_card
     from edge.config.weights import find_weights
 
@@ -208,7 +208,11 @@ def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -
     if card.task != task:
         raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
     session = open_session(
-        find_weights(card), backend=spec.backend, threads=spec.threads, card_name=card.name
+        find_weights(card),
+        backend=spec.backend,
+        threads=spec.threads,
+        card_name=card.name,
+        batch=Batch.up_to(card.batch or spec.batch_max),
     )
     resources.callback(session.close)
     check_ports(session, card)
