@@ -309,11 +309,22 @@ class TensorRtSession:
             self._graph_tried = True
             self._gpu.wait(stream)  # the first run has set everything up
             try:
-                self._gpu.begin_capture(stream)
-                self._execute(stream)
-                self._graph = self._gpu.end_capture(stream)
+                self._graph = self._captured(stream)
             except RunError as error:
                 log.info("model '%s': runs without a CUDA graph: %s", self._name, error)
+
+    def _captured(self, stream: int) -> int:
+        """One run, recorded; the stream is an ordinary one again afterwards, whatever happens."""
+        self._gpu.begin_capture(stream)
+        try:
+            self._execute(stream)
+        except RunError:
+            try:
+                self._gpu.release_graph(self._gpu.end_capture(stream))
+            except RunError:
+                pass  # the recording was broken, as the first error says
+            raise
+        return self._gpu.end_capture(stream)
 
     def _execute(self, stream: int) -> None:
         if not self._context.execute_async_v3(stream):

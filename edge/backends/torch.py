@@ -6,8 +6,10 @@ batch size, and on a GPU replayed as a CUDA graph afterwards.
 
 from __future__ import annotations
 
+import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge.backends.session import Batch, Port
-from edge.errors import ModelError, RunError
+from edge.errors import MissingExtraError, ModelError, RunError
 
 __all__ = ["TorchCompiledSession", "TorchSession"]
 
@@ -51,11 +53,19 @@ class TorchSession:
         net, self._inputs, self._outputs = _read(path, self._name)
         net = net.to(self._device)
         self._net: Any = net
+        self._met: set[tuple[tuple[int, ...], ...]] = set()
         if self.compiled:
+            if self._device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+                raise MissingExtraError(
+                    f"model '{self._name}': torch compiles for a CPU with a C++ compiler, and there is none; "
+                    "install one (g++), or use backend 'torch'"
+                )
             # Batches of several sizes: each is compiled once, and no more than this many.
             torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 32)
             mode = "reduce-overhead" if self._device.type == "cuda" else "default"
-            self._net = torch.compile(net, mode=mode, dynamic=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's own modules use what torch deprecates
+                self._net = torch.compile(net, mode=mode, dynamic=False)
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -84,7 +94,7 @@ class TorchSession:
             raise ValueError(f"model '{self._name}': run() on a closed session")
         given = [self._feed(port, feeds.get(port.name)) for port in self._inputs]
         try:
-            with torch.inference_mode():
+            with self._quietly(given), torch.inference_mode():
                 found = self._net(*(torch.from_numpy(array).to(self._device) for array in given))
                 outputs = found if isinstance(found, tuple) else (found,)
                 arrays = [one.cpu().numpy() for one in outputs]
@@ -97,6 +107,18 @@ class TorchSession:
     def close(self) -> None:
         """Free the network; calling it again does nothing."""
         self._net = None
+
+    @contextmanager
+    def _quietly(self, given: list[Array]) -> Iterator[None]:
+        """The first call of each size compiles, and warns of torch's own affairs."""
+        sizes = tuple(array.shape for array in given)
+        if not self.compiled or sizes in self._met:
+            yield
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+        self._met.add(sizes)
 
     def _feed(self, port: Port, array: Array | None) -> Array:
         """An input as torch takes it; RunError where it is not what the network has."""
