@@ -202,13 +202,15 @@ def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -
     """Find a model's card and weights and open it; it is closed with ``resources``."""
     from edge.backends import Batch, check_ports, open_session
     from edge.config.catalog import load_card
-    from edge.config.weights import find_weights
+    from edge.config.weights import find_weights, identified
 
     card = load_card(spec.model)
     if card.task != task:
         raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
+    file = find_weights(card)
+    card = identified(card, file)
     session = open_session(
-        find_weights(card),
+        file,
         backend=spec.backend,
         threads=spec.threads,
         card_name=card.name,
