@@ -1,8 +1,8 @@
 """A stand-in for TensorRT's Python module and for a GPU, faithful where the session depends on it.
 
 Nothing put into a stream happens before somebody waits for it; device memory is not host memory; an engine
-opens only with the version that built it, and runs only batches of its profile. What it computes, ONNX Runtime
-computes. Names and behaviour are those of the documentation of TensorRT 8.5 to 10.
+opens only with the version that built it, and runs only batches of its profile. ONNX Runtime computes it.
+Names and behaviour are those of the documentation of TensorRT 8.5 to 10.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def fake_tensorrt(
         def parse_from_file(self, path: str) -> bool:
             try:
                 model = onnx.load(path)
-            except Exception:  # whatever protobuf says
+            except Exception:  # noqa: BLE001  whatever protobuf says
                 self._errors.append(ParserError("Failed to parse the model", ""))
                 return False
             for node in model.graph.node:

@@ -1,8 +1,8 @@
 """Engines kept in the cache folder, so that each is built once for a graph, a GPU and a version of TensorRT.
 
-One engine is one file: a line of JSON (its key, and length and SHA-256 of what follows) and the engine. A file
-that is cut off, altered, or of another key is not used but built again. Whoever builds holds a lock, so that of
-two processes that start together one builds and the other reads. Everything may be deleted at any time.
+One engine is one file: a line of JSON (its key, and length and SHA-256 of what follows) and the engine. A
+file that is cut off, altered, or of another key is not used but built again. Whoever builds holds a lock, so
+that of two processes that start together one builds and the other reads. Everything may be deleted.
 """
 
 from __future__ import annotations

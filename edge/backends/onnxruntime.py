@@ -154,7 +154,7 @@ class OnnxRuntimeCudaSession(OnnxRuntimeSession):
 class OnnxRuntimeTensorRtSession(OnnxRuntimeSession):
     """A network run by ONNX Runtime through TensorRT; what TensorRT cannot do runs on CUDA.
 
-    Engines are kept in the cache folder by ONNX Runtime itself, which names them after graph, GPU and version.
+    ONNX Runtime itself keeps engines in the cache folder, and names them after graph, GPU and version.
     """
 
     provider: ClassVar[str] = "TensorrtExecutionProvider"

@@ -1,8 +1,8 @@
 """Sessions of OpenVINO, on CPUs and Intel GPUs.
 
 OpenVINO chooses its precision itself, bfloat16 or float16 where the device is faster with it, and says so
-nowhere. Here it computes in float32 unless ``EDGE_OPENVINO_PRECISION`` says otherwise, and the label tells what
-it really took. ``EDGE_OPENVINO_DEVICE`` names another device than ``CPU``, e.g. ``GPU``.
+nowhere. Here it computes in float32 unless ``EDGE_OPENVINO_PRECISION`` says otherwise, and the label tells
+what it really took. ``EDGE_OPENVINO_DEVICE`` names another device than ``CPU``, e.g. ``GPU``.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class OpenVinoSession:
             if given is None or given.dtype != np.dtype(port.dtype):
                 found = "nothing" if given is None else str(given.dtype)
                 raise RunError(
-                    f"model '{self._name}': OpenVINO: input '{port.name}' is {port.dtype}, it was given {found}"
+                    f"model '{self._name}': OpenVINO: input '{port.name}' is {port.dtype}, not {found}"
                 )
         try:
             self._request.infer({name: np.ascontiguousarray(array) for name, array in feeds.items()})

@@ -44,7 +44,8 @@ class Batch:
     def __post_init__(self) -> None:
         if not 1 <= self.min <= self.opt <= self.max:
             raise ConfigError(
-                f"batch must be three numbers of 1 or more that do not fall (got {self.min},{self.opt},{self.max})"
+                "batch must be three numbers of 1 or more that do not fall "
+                f"(got {self.min},{self.opt},{self.max})"
             )
 
     @classmethod
@@ -76,7 +77,7 @@ class Session(Protocol):
 
     @property
     def label(self) -> str:
-        """Who computes, where, and in which precision, for people: ``ONNX Runtime 1.20, CPU, as the graph``."""
+        """Who computes, where, and in which precision, for people."""
         ...
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

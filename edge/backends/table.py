@@ -50,8 +50,8 @@ BACKENDS: dict[str, Backend] = {
     "torch-compile": Backend("edge.backends.torch:TorchCompiledSession", "edge-reid[export,ipg]"),
 }
 
-# What "auto" tries, fastest first; one that is not installed, or does not open, is passed over. openvino is not
-# here: which of the two is faster on a CPU depends on the network and the processor (docs/export.md).
+# What "auto" tries, fastest first; one that is not installed, or does not open, is passed over. openvino is
+# not here: which of the two is faster on a CPU depends on the network and the processor (docs/export.md).
 AUTO = ("tensorrt", "onnxruntime-cuda", "onnxruntime")
 
 # Weights that are no graph but a torch network's; "auto" knows who can open them.

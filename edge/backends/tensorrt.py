@@ -232,7 +232,8 @@ class TensorRtSession:
             largest = tuple(self._context.get_tensor_shape(name))
             if any(size < 0 for size in largest):
                 raise ModelError(
-                    f"model '{self._name}': the size of '{name}' depends on the picture, which is not possible here"
+                    f"model '{self._name}': the size of '{name}' depends on the picture, which cannot be "
+                    "had here"
                 )
             dtype = str(np.dtype(tensorrt.nptype(engine.get_tensor_dtype(name))))
             open_shape = tuple(None if size < 0 else int(size) for size in free)
@@ -265,8 +266,8 @@ class TensorRtSession:
             rows = given.shape[0] if buffer.batched and given.ndim else self._batch.max
             if given.shape != buffer.shape(rows) or given.dtype != np.dtype(port.dtype):
                 raise RunError(
-                    f"model '{self._name}': TensorRT: input '{port.name}' is {port.dtype} {list(port.shape)}, it "
-                    f"was given {given.dtype} {list(given.shape)}"
+                    f"model '{self._name}': TensorRT: input '{port.name}' is {port.dtype} {list(port.shape)}, "
+                    f"it was given {given.dtype} {list(given.shape)}"
                 )
             if buffer.batched:
                 counts.add(rows)

@@ -156,8 +156,8 @@ def _add_profile(builder: Any, network: Any, config: Any, batch: Batch, name: st
         shape = list(port.shape)
         if any(size < 0 for size in shape[1:]):
             raise ModelError(
-                f"model '{name}': input '{port.name}' has a free dimension besides the batch ({shape}); fix it, "
-                "e.g. with edge export"
+                f"model '{name}': input '{port.name}' has a free dimension besides the batch ({shape}); "
+                "fix it, e.g. with edge export"
             )
         if shape and shape[0] < 0:
             sizes = [(rows, *shape[1:]) for rows in (batch.min, batch.opt, batch.max)]
@@ -174,8 +174,8 @@ def _unreadable(parser: Any, path: Path, name: str, told: Log) -> str:
     operators = sorted({one for one in named if one})
     if operators:
         return (
-            f"model '{name}': TensorRT {tensorrt.__version__} does not support operator {', '.join(operators)} of "
-            f"{path}: {(texts or [told.last])[0][:200]}"
+            f"model '{name}': TensorRT {tensorrt.__version__} does not support operator "
+            f"{', '.join(operators)} of {path}: {(texts or [told.last])[0][:200]}"
         )
     return f"model '{name}': TensorRT cannot read {path}: {(texts or [told.last])[0][:300]}"
 

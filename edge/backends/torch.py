@@ -129,8 +129,8 @@ class TorchSession:
         )
         if not fits or array.dtype != np.dtype(port.dtype):
             raise RunError(
-                f"model '{self._name}': torch: input '{port.name}' is {port.dtype} {list(port.shape)}, it was "
-                f"given {array.dtype} {list(array.shape)}"
+                f"model '{self._name}': torch: input '{port.name}' is {port.dtype} {list(port.shape)}, it "
+                f"was given {array.dtype} {list(array.shape)}"
             )
         return np.require(array, requirements=("C", "W"))
 

@@ -266,8 +266,8 @@ def _export(
         typer.Option(
             "--check",
             metavar="DIR",
-            help="Measure what a ReID network loses on this set (query/, bounding_box_test/); with int8 on the "
-            "demo site's crops unless given.",
+            help="Measure what a ReID network loses on this set (query/, bounding_box_test/); with int8 on "
+            "the demo site's crops unless given.",
         ),
     ] = None,
     max_loss: Annotated[

@@ -93,8 +93,8 @@ class ModelCard(_Part):
     file: str = Field(max_length=128, description="File name of the weights, without any folder.")
     bytes: int | None = Field(gt=0, description="Size of that file in bytes; null where sha256 is.")
     sha256: str | None = Field(
-        description="SHA-256 of that file, 64 lower-case hexadecimal digits; null where its maker gives none: it "
-        "is then compared name by name with its network."
+        description="SHA-256 of that file, 64 lower-case hexadecimal digits; null where nobody gives one; "
+        "it is then compared name by name with its network."
     )
     licence: str = Field(min_length=1, description="Licence of the weights and what is known of it.")
     origin: str = Field(min_length=1, description="Where the file comes from: repository@commit: path.")

@@ -96,10 +96,9 @@ def _map(card: ModelCard, file: Path, market: MarketSet) -> float:
         ]
     finally:
         session.close()
-    query, gallery = ([one for one in side] for side in (market.query, market.gallery))
     rows = []
     labels = []
-    for features, pictures in zip(sides, (query, gallery), strict=True):
+    for features, pictures in zip(sides, (market.query, market.gallery), strict=True):
         rows.append(features.vectors[features.usable])
         labels.append(
             Labels.of([p for p, good in zip(pictures, features.usable.tolist(), strict=True) if good])

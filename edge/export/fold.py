@@ -1,6 +1,6 @@
-"""Pre-processing inside the graph: bytes as they come from a picture go in, and colour and scale are layers.
+"""Pre-processing inside the graph: bytes of a picture go in, and colour and scale are layers.
 
-The folded input is uint8 (batch, 3, height, width), blue first, so a quarter of the bytes crosses to a device.
+The folded input is uint8 (batch, 3, height, width), blue first, a quarter of the bytes on the way to a device.
 Resizing can be folded too where no box has to be mapped back through it.
 """
 

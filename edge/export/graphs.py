@@ -166,7 +166,7 @@ def share_constants(model: onnx.ModelProto) -> None:
 
 
 def shorten_names(model: onnx.ModelProto) -> None:
-    """Number tensors and nodes, but for inputs and outputs: in a small network names are a tenth of the file."""
+    """Number tensors and nodes, but for inputs and outputs: names are a tenth of a small network's file."""
     kept = {port.name for port in (*model.graph.input, *model.graph.output)}
     names: dict[str, str] = {}
 

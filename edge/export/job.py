@@ -1,4 +1,4 @@
-"""One export from beginning to end: read, rewrite, check, measure, write; the file appears only if all is well."""
+"""One export from beginning to end: read, rewrite, check, measure, and write only if all is well."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def export_unet(folder: Path, order: Order) -> Result:
 
 
 def _with_sizes(card: ModelCard, source: Source) -> ModelCard:
-    """The card with the sizes of the weights that were found, which may be smaller ones than the published."""
+    """The card with the sizes of the weights that were found, which need not be the published ones."""
     (array,) = source.feeds.values()
     dims = [
         one.dim_value for port in source.model.graph.output for one in port.type.tensor_type.shape.dim[-1:]

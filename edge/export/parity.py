@@ -40,8 +40,8 @@ class Parity:
         """Raise ExportError where the bound is exceeded; an error that is no number is too large too."""
         if not self.max_rel <= self.tolerance:
             raise ExportError(
-                f"{what}: output '{self.worst}' is off by {self.max_abs:.3g}, {self.max_rel:.2g} of its range "
-                f"(allowed {self.tolerance:.2g}); nothing was written"
+                f"{what}: output '{self.worst}' is off by {self.max_abs:.3g}, {self.max_rel:.2g} of its "
+                f"range (allowed {self.tolerance:.2g}); nothing was written"
             )
 
 

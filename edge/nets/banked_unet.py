@@ -105,14 +105,12 @@ class _Masked:
             query,
             torch.cat([key, bank_key], 2),
             torch.cat([value, bank_value], 2),
-            attn_mask=torch.cat([torch.zeros_like(key[:, :1, :, 0]), _spread(away, bank_key)], 2).unsqueeze(
-                1
-            ),
+            attn_mask=torch.cat([_spread(away * 0, key), _spread(away, bank_key)], 2).unsqueeze(1),
         )
         out: torch.Tensor = attn.to_out[0](seen.transpose(1, 2).flatten(2))
         return out
 
 
-def _spread(away: torch.Tensor, bank_key: torch.Tensor) -> torch.Tensor:
-    """One number for each row as (rows, 1, tokens of the bank)."""
-    return torch.zeros_like(bank_key[:, :1, :, 0]) + away[:, None, None]
+def _spread(away: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """One number for each row as (rows, 1, tokens of ``key``); how many rows stays open in an export."""
+    return away[:, None, None] + key.new_zeros(1, 1, key.shape[2])

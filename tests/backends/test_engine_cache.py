@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -136,4 +135,4 @@ def test_timings_are_kept_for_each_gpu_and_version(cache: EngineCache) -> None:
     cache.write_timings(KEY, b"fast")
     assert cache.read_timings(replace(KEY, graph="cd" * 32, profile="1,1,1")) == b"fast"
     assert cache.read_timings(replace(KEY, tensorrt="10.4.0")) == b""
-    assert not [name for name in os.listdir(cache.file_of(KEY).parent) if name.endswith(".part")]
+    assert not list(cache.file_of(KEY).parent.glob("*.part"))

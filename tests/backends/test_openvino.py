@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
-from edge.backends.openvino import OpenVinoSession  # noqa: E402
-from edge.errors import ConfigError, MissingExtraError, ModelError, RunError  # noqa: E402
+from edge.backends.openvino import OpenVinoSession
+from edge.errors import ConfigError, MissingExtraError, ModelError, RunError
 
 SmallNet = tuple[Path, np.ndarray, np.ndarray]
 
@@ -38,7 +38,7 @@ def test_the_label_says_what_openvino_really_took(
 
 def test_a_device_that_is_not_there_is_named(small_net: SmallNet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGE_OPENVINO_DEVICE", "ABACUS")
-    with pytest.raises(MissingExtraError, match="no device 'ABACUS'; it finds: .*CPU"):
+    with pytest.raises(MissingExtraError, match=r"no device 'ABACUS'; it finds: .*CPU"):
         OpenVinoSession(small_net[0])
 
 

@@ -178,7 +178,7 @@ def test_buffers_that_do_not_fit_halve_the_batch_too(small_net: SmallNet, open_n
 
 
 def test_not_even_the_least_batch_fits(small_net: SmallNet, open_net: Open) -> None:
-    with pytest.raises(ModelError, match="too little memory for a batch of 1 .*OutOfMemory"):
+    with pytest.raises(ModelError, match=r"too little memory for a batch of 1 .*OutOfMemory"):
         open_net(small_net[0], batch=Batch(1, 2, 4), room_for=0)
 
 

@@ -14,6 +14,7 @@ SmallNet = tuple[Path, np.ndarray, np.ndarray]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_compiled_it_computes_the_same_in_several_batches(small_net: SmallNet) -> None:
     eager, compiled = TorchSession(small_net[0]), TorchCompiledSession(small_net[0])
     for rows in (1, 2, 1):
