@@ -303,15 +303,21 @@ def _open_drawing(
 
 def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:
     """Find a model's card and weights and open it; it is closed with ``resources``."""
-    from edge.backends import check_ports, open_session
+    from edge.backends import Batch, check_ports, open_session
     from edge.config.catalog import load_card
-    from edge.config.weights import find_weights
+    from edge.config.weights import find_weights, identified
 
     card = load_card(spec.model)
     if card.task != task:
         raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
+    file = find_weights(card)
+    card = identified(card, file)
     session = open_session(
-        find_weights(card), backend=spec.backend, threads=spec.threads, card_name=card.name
+        file,
+        backend=spec.backend,
+        threads=spec.threads,
+        card_name=card.name,
+        batch=Batch.up_to(card.batch or spec.batch_max),
     )
     resources.callback(session.close)
     check_ports(session, card)

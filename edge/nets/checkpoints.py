@@ -28,12 +28,14 @@ from edge.nets.state_dicts import describe_difference, read_state, shapes_of
 
 if TYPE_CHECKING:
     from edge.nets.ipg import IpgNets
+    from edge.nets.transreid import TransReID
 
 __all__ = [
     "NET_FILES",
     "PACKED_FILE",
     "PartReport",
     "load_nets",
+    "load_transreid",
     "part_file",
     "read_part",
     "read_sd_unet",
@@ -113,6 +115,30 @@ def load_nets(
         net.load_state_dict(placed, strict=True, assign=True)
         net.requires_grad_(False).eval()
     return nets
+
+
+def load_transreid(file: Path, *, device: str | torch.device = "cpu") -> TransReID:
+    """Load the ReID network alone, ready to run (evaluation mode, no gradients).
+
+    Args:
+        file: ``transformer_20.pth`` or ``.safetensors``; a folder's ``ipg.json`` beside it says its sizes
+            where they are not the published ones.
+        device: where it shall lie.
+
+    Raises:
+        ConfigError: the file of sizes is wrong.
+        ModelError: the file is missing, broken, or another net's.
+    """
+    from edge.nets.transreid import TransReID
+
+    sizes = _sizes_of(file.parent)
+    state = _checked(read_state(file), "reid", file, manifests_of(sizes))
+    own = replace(sizes.reid, people=state["classifier.weight"].shape[0])
+    with torch.device("meta"):
+        net = TransReID(own)
+    placed = {key: tensor.to(device) for key, tensor in state.items()}
+    net.load_state_dict(placed, strict=True, assign=True)
+    return net.requires_grad_(False).eval()
 
 
 def read_part(folder: Path, name: str, sizes: IpgSizes, *, lazy: bool = False) -> dict[str, torch.Tensor]:
