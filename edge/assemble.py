@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from edge.config.topology import Travel
     from edge.evaluate.tracklet_log import TrackletLog
     from edge.evaluate.truth_folder import SiteTruth
+    from edge.fronts.deepstream.codes import Target, Version
+    from edge.fronts.deepstream.graph import Broker, Graph
     from edge.fronts.parts import Identifying
     from edge.stages.capture import CameraReader
 
-__all__ = ["assemble", "pipeline_title"]
+__all__ = ["assemble", "deepstream_graph", "pipeline_title"]
 
 
 def assemble(
@@ -144,6 +146,35 @@ def assemble(
         return Run(facts, front, association, board, outputs, resources.pop_all(), redact)
 
 
+def deepstream_graph(
+    cameras: CamerasFile,
+    pipeline: PipelineSpec,
+    *,
+    version: Version,
+    target: Target = "dgpu",
+    broker: Broker | None = None,
+) -> Graph:
+    """Return the DeepStream graph of a pipeline, its networks found and checked.
+
+    Raises:
+        ConfigError: a camera or a network is one that DeepStream cannot take.
+        ModelError: weights are missing, or unlike their card.
+    """
+    from edge.config.weights import find_weights
+    from edge.fronts.deepstream.graph import build_graph
+
+    detector, embedder = _card_for(pipeline.detect, "detect"), _card_for(pipeline.embed, "embed")
+    return build_graph(
+        cameras,
+        pipeline,
+        (detector, find_weights(detector)),
+        (embedder, find_weights(embedder)),
+        version=version,
+        target=target,
+        broker=broker,
+    )
+
+
 def pipeline_title(file: Path) -> str:
     """Return what a pipeline is called: its file's name, or its folder's where that is ``pipeline.yaml``."""
     return file.resolve().parent.name if file.name == "pipeline.yaml" else file.stem
@@ -201,15 +232,22 @@ def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) 
 def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:
     """Find a model's card and weights and open it; it is closed with ``resources``."""
     from edge.backends import check_ports, open_session
-    from edge.config.catalog import load_card
     from edge.config.weights import find_weights
 
-    card = load_card(spec.model)
-    if card.task != task:
-        raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
+    card = _card_for(spec, task)
     session = open_session(
         find_weights(card), backend=spec.backend, threads=spec.threads, card_name=card.name
     )
     resources.callback(session.close)
     check_ports(session, card)
     return card, session
+
+
+def _card_for(spec: DetectSpec | EmbedSpec, task: str) -> ModelCard:
+    """A stage's card; ConfigError when it is unknown or made for another task."""
+    from edge.config.catalog import load_card
+
+    card = load_card(spec.model)
+    if card.task != task:
+        raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
+    return card
