@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.clock import Clock, SystemClock
 from edge.errors import ConfigError
-from edge.fronts import Association, Board, Facts, NativeFront, Region, Run, Tail
+from edge.fronts import Association, Board, Facts, Front, NativeFront, Region, Run, Tail
 from edge.fronts.native import FULL_BATCH_WAIT_S
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from edge.fronts.deepstream.graph import Broker, Graph
     from edge.fronts.parts import Identifying
     from edge.stages.capture import CameraReader
+    from edge.stages.sink import Outputs
 
 __all__ = ["assemble", "deepstream_graph", "pipeline_title"]
 
@@ -68,13 +70,9 @@ def assemble(
     from edge.evaluate.replay_tracks import Settings
     from edge.evaluate.run_judge import RunJudge
     from edge.evaluate.tracklet_log import Recorder, TrackletLog
-    from edge.stages.crop import Cropper
-    from edge.stages.detect import Detector
-    from edge.stages.embed import Embedder
     from edge.stages.identify import Identifier
     from edge.stages.refine import Refiner
     from edge.stages.sink import MOSAIC, Ground, open_outputs
-    from edge.stages.track import CameraTracker
     from edge.stages.tracklet import TrackletBuilder
 
     clock = clock or SystemClock()
@@ -86,17 +84,11 @@ def assemble(
         raise ConfigError(
             f"camera '{MOSAIC}' and the video of all cameras would be one file; rename the camera"
         )
-    live = frozenset(camera.name for camera in cameras.cameras if camera.is_live)
-    size = pipeline.channel.size
     with ExitStack() as resources:
-        detect_card, detect_session = _open_model(pipeline.detect, "detect", resources)
-        embed_card, embed_session = _open_model(pipeline.embed, "embed", resources)
-        spec = pipeline.detect
-        detector = Detector(
-            detect_card, detect_session, spec.score_min, spec.nms_iou, batch_max=spec.batch_max
-        )
-        embedder = Embedder(embed_card, embed_session, pipeline.embed)
-        trackers = {name: CameraTracker(pipeline.track) for name in names}
+        if pipeline.front == "deepstream":
+            plan = _plan_deepstream(cameras, pipeline, folder, clock, pictures=video or mosaic)
+        else:
+            plan = _plan_native(cameras, pipeline, clock, resources)
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
         deciding = Identifier(
             pipeline.identify, Refiner(pipeline.refine), names, grounds=grounds, travel=travel
@@ -114,7 +106,7 @@ def assemble(
             started_at_ns=clock.now_ns(),
             start_timeout_s=cameras.site.start_timeout_s,
             pipeline=title,
-            models=(detect_card.fingerprint, embed_card.fingerprint),
+            models=plan.models,
         )
         outputs = open_outputs(
             folder,
@@ -127,15 +119,48 @@ def assemble(
             ground=ground,
             judge=judge,
         )
-        association = Association(builders, identifier, outputs, live)
-        tail = Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S)
+        association = Association(builders, identifier, outputs, plan.live)
         board = Board()
-        front = NativeFront(
-            _readers(cameras, clock, facts.started_at_ns, board),
+        front = plan.make(association, board, outputs, facts.started_at_ns)
+        return Run(facts, front, association, board, outputs, resources.pop_all(), redact)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One front, as far as it is known before the outputs are opened.
+
+    models: fingerprints of the networks.
+    live: cameras whose frames come as they please; the others come merged in the order of their time.
+    make: from association, board, outputs and the run's start to the front.
+    """
+
+    models: tuple[str, ...]
+    live: frozenset[str]
+    make: Callable[[Association, Board, Outputs, int], Front]
+
+
+def _plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, resources: ExitStack) -> _Plan:
+    """Open both networks for the native front."""
+    from edge.stages.crop import Cropper
+    from edge.stages.detect import Detector
+    from edge.stages.embed import Embedder
+    from edge.stages.track import CameraTracker
+
+    names = [camera.name for camera in cameras.cameras]
+    live = frozenset(camera.name for camera in cameras.cameras if camera.is_live)
+    size, spec = pipeline.channel.size, pipeline.detect
+    detect_card, detect_session = _open_model(spec, "detect", resources)
+    embed_card, embed_session = _open_model(pipeline.embed, "embed", resources)
+    detector = Detector(detect_card, detect_session, spec.score_min, spec.nms_iou, batch_max=spec.batch_max)
+    embedder = Embedder(embed_card, embed_session, pipeline.embed)
+
+    def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
+        return NativeFront(
+            _readers(cameras, clock, started_ns, board),
             detector,
-            trackers,
+            {name: CameraTracker(pipeline.track) for name in names},
             Cropper(pipeline.crop),
-            tail,
+            Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S),
             board,
             regions={camera.name: Region(camera.roi) for camera in cameras.cameras if camera.roi},
             size=size,
@@ -143,7 +168,30 @@ def assemble(
             batch_wait_s=spec.batch_wait_ms / 1000 if live else FULL_BATCH_WAIT_S,
             pictures=outputs.wants_pictures,
         )
-        return Run(facts, front, association, board, outputs, resources.pop_all(), redact)
+
+    return _Plan((detect_card.fingerprint, embed_card.fingerprint), live, make)
+
+
+def _plan_deepstream(
+    cameras: CamerasFile, pipeline: PipelineSpec, folder: Path, clock: Clock, *, pictures: bool
+) -> _Plan:
+    """Make everything ready for DeepStream, whose frames of all cameras, files too, come as they please."""
+    from edge.fronts.deepstream.driver import require_version
+    from edge.fronts.deepstream.plan import plan_deepstream
+
+    if pictures or pipeline.sink.video:
+        raise ConfigError(
+            "front 'deepstream' copies no pictures: leave out --video, --mosaic and sink.video, or take the "
+            "native front"
+        )
+    version = require_version(pipeline.deepstream.version)
+    target: Target = "jetson" if Path("/etc/nv_tegra_release").exists() else "dgpu"
+    graph = deepstream_graph(cameras, pipeline, version=version, target=target)
+    plan = plan_deepstream(cameras, pipeline, graph, folder, clock)
+    names = frozenset(camera.name for camera in cameras.cameras)
+    return _Plan(
+        plan.models, names, lambda association, board, _, started: plan.front(association, board, started)
+    )
 
 
 def deepstream_graph(

@@ -7,6 +7,7 @@ So every set brings a small C++ library, compiled where DeepStream's headers are
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -15,22 +16,47 @@ from edge.errors import StartError
 from edge.fronts.deepstream.codes import INSTALLED_AT
 from edge.fronts.deepstream.nvinfer import PARSER_FUNCTION, PARSER_LIBRARY
 
-__all__ = ["build_parser", "parser_files"]
+__all__ = ["build_parser", "find_parser", "parser_files"]
 
 _DECODERS = {"boxes-scores": 0, "yolox": 1, "yolov8": 2, "yolo-end2end": 3}
 _BOX_FORMATS = {"xyxy": 0, "xywh": 1, "cxcywh": 2}
 _BUILD_LIMIT_S = 300.0
 
-_MAKEFILE = f"""\
-# Compiles the box parser for nvinfer; needs g++ and DeepStream's headers.
+_FOLDERS_VARIABLE = "EDGE_DEEPSTREAM_PARSERS"
+
+
+def _makefile(card: ModelCard) -> str:
+    library = Path(PARSER_LIBRARY).name
+    return f"""\
+# Compiles the box parser for nvinfer; needs g++ and DeepStream's headers. `make install DESTDIR=...` puts it
+# where {_FOLDERS_VARIABLE} finds it, for machines without either.
 DEEPSTREAM ?= {INSTALLED_AT}
 CUDA ?= /usr/local/cuda
 CXXFLAGS ?= -O2
 
-{Path(PARSER_LIBRARY).name}: edge_parser.cpp edge_model.h
+{library}: edge_parser.cpp edge_model.h
 \t$(CXX) -std=c++17 $(CXXFLAGS) -Wall -Wextra -fPIC -shared -I$(DEEPSTREAM)/sources/includes \\
 \t  -I$(CUDA)/include -o $@ edge_parser.cpp
+
+install: {library}
+\tinstall -D -m 0644 {library} $(DESTDIR)/{_installed_name(card)}
+
+.PHONY: install
 """
+
+
+def _installed_name(card: ModelCard) -> str:
+    """File name of a compiled parser: it holds the card's constants, so it says whose."""
+    return f"{card.name}-{card.sha256[:12]}.so"
+
+
+def find_parser(card: ModelCard) -> Path | None:
+    """Return a parser compiled for a card from a folder of ``EDGE_DEEPSTREAM_PARSERS``, if there is one."""
+    for folder in os.environ.get(_FOLDERS_VARIABLE, "").split(os.pathsep):
+        library = Path(folder) / _installed_name(card)
+        if folder and library.is_file():
+            return library.absolute()
+    return None
 
 
 def parser_files(card: ModelCard, score_min: float) -> dict[str, str]:
@@ -57,7 +83,7 @@ def parser_files(card: ModelCard, score_min: float) -> dict[str, str]:
     return {
         "edge_parser.cpp": Path(__file__).with_name("edge_parser.cpp").read_text(encoding="utf-8"),
         "edge_model.h": header,
-        "Makefile": _MAKEFILE,
+        "Makefile": _makefile(card),
     }
 
 
