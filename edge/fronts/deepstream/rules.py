@@ -89,7 +89,7 @@ def parse_rule(text: str) -> Rule:
             before = word[1:]
         elif word.startswith("%"):
             multiple = int(word[1:])
-        elif word.startswith("#"):
+        elif word.startswith("x"):
             length = int(word[1:])
         elif bounds is not None:
             low = float(bounds[1]) if bounds[1] else None

@@ -43,7 +43,9 @@ def card(decoder: str, outputs: dict[str, list[int | None]], **options: object) 
     )
 
 
-def people(rng: np.random.Generator, count: int, *, units: tuple[float, float] = (1, 1)) -> NDArray[np.float32]:
+def people(
+    rng: np.random.Generator, count: int, *, units: tuple[float, float] = (1, 1)
+) -> NDArray[np.float32]:
     """Corners of boxes inside the picture."""
     low = rng.uniform((0, 0), (WIDTH * 0.6, HEIGHT * 0.6), (count, 2))
     high = low + rng.uniform((2, 3), (WIDTH * 0.3, HEIGHT * 0.3), (count, 2))
@@ -116,7 +118,11 @@ def compile_parser(one: ModelCard, folder: Path) -> ctypes.CDLL:
 
 
 def parse(
-    library: ctypes.CDLL, outputs: dict[str, NDArray[np.float32]], *, half: bool = False, threshold: float = 0.3
+    library: ctypes.CDLL,
+    outputs: dict[str, NDArray[np.float32]],
+    *,
+    half: bool = False,
+    threshold: float = 0.3,
 ) -> NDArray[np.float32] | None:
     """Corners and score of each box the library finds; None where it refuses."""
     arrays = [np.ascontiguousarray(one, np.float16 if half else np.float32) for one in outputs.values()]
