@@ -157,7 +157,7 @@ def test_people_keep_one_identity_over_both_cameras(
 def test_the_set_is_written_beside_the_outputs_with_the_parser_that_was_compiled(
     parser: Path, tmp_path: Path
 ) -> None:
-    run_of(tmp_path, by_pyds([]))
+    run_of(tmp_path, by_pyds([])).run()
     folder = tmp_path / "out" / "deepstream"
     assert f"custom-lib-path={parser}" in (folder / "nvinfer_detector.txt").read_text()
     assert not (folder / "parser").exists()
