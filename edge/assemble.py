@@ -104,7 +104,7 @@ def assemble(
             run=uuid.uuid4().hex[:10],
             site=cameras.site.name,
             started_at_ns=clock.now_ns(),
-            start_timeout_s=cameras.site.start_timeout_s,
+            start_timeout_s=cameras.site.start_timeout_s + plan.slack_s,
             pipeline=title,
             models=plan.models,
         )
@@ -132,11 +132,13 @@ class _Plan:
     models: fingerprints of the networks.
     live: cameras whose frames come as they please; the others come merged in the order of their time.
     make: from association, board, outputs and the run's start to the front.
+    slack_s: how much longer than usual a first frame may take.
     """
 
     models: tuple[str, ...]
     live: frozenset[str]
     make: Callable[[Association, Board, Outputs, int], Front]
+    slack_s: float = 0.0
 
 
 def _plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, resources: ExitStack) -> _Plan:
@@ -189,9 +191,11 @@ def _plan_deepstream(
     graph = deepstream_graph(cameras, pipeline, version=version, target=target)
     plan = plan_deepstream(cameras, pipeline, graph, folder, clock)
     names = frozenset(camera.name for camera in cameras.cameras)
-    return _Plan(
-        plan.models, names, lambda association, board, _, started: plan.front(association, board, started)
-    )
+
+    def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
+        return plan.front(association, board, started_ns)
+
+    return _Plan(plan.models, names, make, plan.slack_s)
 
 
 def deepstream_graph(

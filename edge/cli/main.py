@@ -95,6 +95,23 @@ def _check(
     run_and_exit(lambda: check.run(cameras, pipeline, json))
 
 
+@app.command("health")
+def _health(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The output folder of an edge-run.")],
+    max_age_s: Annotated[
+        float, typer.Option("--max-age-s", metavar="S", min=1.0, help="How old its summary.json may be.")
+    ] = 30.0,
+    cameras: Annotated[
+        bool, typer.Option("--cameras", help="Also ask for one connected camera at least.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say whether a run is alive (exit code 0), has written nothing yet (3), or is not alive (4)."""
+    from edge.cli import health
+
+    run_and_exit(lambda: health.health(out, max_age_s, cameras, json))
+
+
 @models_app.command("list")
 def _models_list(json: Json = False) -> None:
     """List the model cards and whether their weights are here."""

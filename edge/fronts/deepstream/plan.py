@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["SET_FOLDER", "DeepStreamPlan", "plan_deepstream"]
 
 SET_FOLDER = "deepstream"
+_START_S = 30.0
+_ENGINE_S = 900.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,11 +48,19 @@ class DeepStreamPlan:
     _cameras: CamerasFile
     _pipeline: PipelineSpec
     _clock: Clock
+    _set_folder: Path
 
     @property
     def models(self) -> tuple[str, ...]:
         """Fingerprints of the two networks."""
         return tuple(network.card.fingerprint for network in self.graph.networks)
+
+    @property
+    def slack_s(self) -> float:
+        """Seconds a first frame may take longer than usual: TensorRT builds the engines that are missing."""
+        models = self._set_folder / "models"
+        missing = sum(not (models / network.engine_name).is_file() for network in self.graph.networks)
+        return _START_S + missing * _ENGINE_S
 
     def front(self, association: Association, board: Board, started_ns: int) -> DeepStreamFront:
         """Make the front.
@@ -109,4 +119,4 @@ def plan_deepstream(
     write_bundle(bundle_of(graph, library=library, models=str(target / "models")), target)
     if ready is None:
         build_parser(target)
-    return DeepStreamPlan(graph, driver, cameras, pipeline, clock)
+    return DeepStreamPlan(graph, driver, cameras, pipeline, clock, target)
