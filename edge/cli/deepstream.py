@@ -61,6 +61,7 @@ def config(request: ConfigRequest, json: bool) -> int:
     from edge.fronts.deepstream.bundle import bundle_of, write_bundle
     from edge.fronts.deepstream.codes import Target
     from edge.fronts.deepstream.nvinfer import PARSER_LIBRARY
+    from edge.fronts.deepstream.parser import find_parser
 
     version = _version(request.version)
     target = cast("Target", _one_of("--target", request.target, get_args(Target)))
@@ -68,7 +69,8 @@ def config(request: ConfigRequest, json: bool) -> int:
     graph = deepstream_graph(
         cameras, _pipeline(request), version=version, target=target, broker=_broker(request)
     )
-    bundle = bundle_of(graph, library=request.parser_library or PARSER_LIBRARY)
+    ready = request.parser_library or find_parser(graph.detector.card) or PARSER_LIBRARY
+    bundle = bundle_of(graph, library=str(ready))
     written = write_bundle(bundle, request.out)
     if json:
         print(jsonlib.dumps({"folder": str(request.out), "version": version, "written": written}, indent=2))
