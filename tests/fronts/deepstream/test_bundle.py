@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,3 +147,15 @@ def test_cameras_without_a_region_need_no_analytics(tmp_path: Path) -> None:
     texts = bundle_of(graph_of(tmp_path, text=text)).texts
     assert "nvdsanalytics.txt" not in texts
     assert "[nvds-analytics]" not in texts[APP_FILE]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_shellcheck_is_content_with_the_script(name: str, tmp_path: Path) -> None:
+    beside = Path(sys.executable).parent / "shellcheck"
+    tool = str(beside) if beside.is_file() else shutil.which("shellcheck")
+    if not tool:
+        pytest.skip("no shellcheck here (it is in the extra dev)")
+    script = tmp_path / "run.sh"
+    script.write_text(bundle(name, tmp_path).texts["run.sh"])
+    done = subprocess.run([tool, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
