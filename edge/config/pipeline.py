@@ -22,6 +22,7 @@ __all__ = [
     "AppearanceSpec",
     "ChannelSpec",
     "CropSpec",
+    "DeepStreamSpec",
     "DetectSpec",
     "EmbedSpec",
     "GateSpec",
@@ -334,10 +335,48 @@ class SinkSpec(_Spec):
     video: bool = Field(default=False, description="An annotated video for each camera.")
 
 
+class DeepStreamSpec(_Spec):
+    """How DeepStream finds and follows people, where ``front`` is ``deepstream``."""
+
+    version: Literal["auto", "7.1", "9.1"] = Field(
+        default="auto", description="Generation of DeepStream; auto takes the one that is installed."
+    )
+    tracker: Literal["nvdcf", "nvdeepsort"] = Field(default="nvdcf", description="The low-level tracker.")
+    reid: Literal["secondary", "tracker"] = Field(
+        default="secondary",
+        description="Where people are embedded: by a second nvinfer, or inside the tracker (nvdeepsort "
+        "always does that).",
+    )
+    precision: Literal["fp32", "fp16", "int8"] = Field(
+        default="fp16", description="What TensorRT may compute in; int8 needs a graph that is quantized."
+    )
+    width: Whole = Field(default=1920, ge=64, le=7680, description="Width of a picture in the batch.")
+    height: Whole = Field(default=1080, ge=64, le=4320, description="Height of a picture in the batch.")
+    batch_wait_ms: Number = Field(
+        default=40.0, gt=0, le=10_000, description="Longest wait for a frame of every camera."
+    )
+    interval: Whole = Field(
+        default=0, ge=0, le=100, description="Batches between two that the detector looks at."
+    )
+    frame_rate: Number = Field(
+        default=25.0, gt=0, le=240, description="Frames per second of the cameras, for trackers count frames."
+    )
+    rest_port: Whole = Field(
+        default=9000,
+        ge=0,
+        le=65535,
+        description="Port on loopback at which cameras are added and removed; 0: none.",
+    )
+
+
 class PipelineSpec(_Spec):
     """The whole of pipeline.yaml."""
 
     description: str = Field(default="", max_length=500, description="What it is for.")
+    front: Literal["native", "deepstream"] = Field(
+        default="native", description="Who decodes, detects and tracks: this program, or DeepStream."
+    )
+    deepstream: DeepStreamSpec = Field(default_factory=DeepStreamSpec)
     detect: DetectSpec
     track: TrackSpec = Field(default_factory=TrackSpec)
     crop: CropSpec = Field(default_factory=CropSpec)

@@ -33,6 +33,7 @@ __all__ = [
     "Reader",
     "Takers",
     "Tracking",
+    "Watched",
 ]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -52,17 +53,12 @@ class Parcel(Generic[T_co]):
     picture: Frame | None = None
 
 
-class Reader(Protocol):
-    """One camera; see :class:`edge.stages.capture.CameraReader`."""
+class Watched(Protocol):
+    """One camera, as far as the board wants to know."""
 
     @property
     def name(self) -> str:
         """The camera's name."""
-        ...
-
-    @property
-    def is_live(self) -> bool:
-        """Whether frames nobody takes in time are lost."""
         ...
 
     @property
@@ -73,6 +69,15 @@ class Reader(Protocol):
     @property
     def counts(self) -> CaptureCounts:
         """What has been read so far."""
+        ...
+
+
+class Reader(Watched, Protocol):
+    """One camera that is read here; see :class:`edge.stages.capture.CameraReader`."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames nobody takes in time are lost."""
         ...
 
     def frames(self) -> Iterator[Frame]:

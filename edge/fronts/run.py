@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge.errors import EdgeError, RunError, StageError
-from edge.flow import StopSignals, Workers
+from edge.flow import StageMeter, StopSignals, Workers
 from edge.fronts.board import Board
 from edge.fronts.parts import Drawing
 from edge.fronts.tail import Association
@@ -31,6 +31,11 @@ class Front(Protocol):
 
     def spawn(self, workers: Workers) -> None:
         """Start all threads."""
+        ...
+
+    @property
+    def watched(self) -> Mapping[str, StageMeter]:
+        """The stages' meters by name, to be watched while they run."""
         ...
 
     def stage_rows(self) -> dict[str, StageRow]:
