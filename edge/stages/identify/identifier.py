@@ -30,7 +30,7 @@ from edge.stages.identify.ledger import Ledger
 from edge.stages.identify.naming import Naming, carry_over
 from edge.stages.identify.prototypes import Prototypes, reference_strand
 from edge.stages.identify.strand import Strand
-from edge.stages.identify.travel import TravelTime
+from edge.stages.identify.travel import TravelTime, TravelTimes
 from edge.stages.identify.visits import Look, VisitSearch
 from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
 from edge.stages.identify.wording import decision_about, kind_of, moving
@@ -132,6 +132,11 @@ class Identifier:
     def calibration(self) -> MatchCalibration:
         """What hindsight has taught it."""
         return self._crowd.calibration
+
+    @property
+    def travel(self) -> TravelTimes:
+        """How long people take between cameras, given and learnt."""
+        return self._gates.travel
 
     @property
     def counts(self) -> Counts:

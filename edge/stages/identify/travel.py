@@ -117,6 +117,30 @@ class TravelTimes:
         """What was learnt, by (camera left, camera reached)."""
         return self._learnt
 
+    def state(self) -> Mapping[str, NDArray[np.generic]]:
+        """What was learnt, to be kept over a restart."""
+        pairs = sorted(self._learnt)
+        found = [self._learnt[pair] for pair in pairs]
+        return {
+            "pairs": np.array(pairs, dtype=np.str_).reshape(-1, 2),
+            "counts": np.array([one.counts for one in found]),
+            "width_s": np.array([one.width_s for one in found]),
+            "together": np.array([one.together for one in found]),
+            "fastest_s": np.array([one.fastest_s for one in found]),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what :meth:`state` said; not with bins of another width, or another number of them."""
+        for number, (left, reached) in enumerate(state["pairs"].tolist()):
+            fresh = self._histogram()
+            counts = np.array(state["counts"][number], dtype=np.float64)
+            if counts.shape != fresh.counts.shape or float(state["width_s"][number]) != fresh.width_s:
+                continue
+            fresh.counts = counts
+            fresh.together = float(state["together"][number])
+            fresh.fastest_s = float(state["fastest_s"][number])
+            self._learnt[left, reached] = fresh
+
     def learn(self, left: str, reached: str, gap_s: float) -> None:
         """Somebody surely went from one camera to another.
 
@@ -130,8 +154,7 @@ class TravelTimes:
             return
         found = self._learnt.get((left, reached))
         if found is None:
-            bins = math.ceil(spec.travel_horizon_s / spec.travel_spread_s)
-            found = self._learnt[left, reached] = LearntTravel(np.zeros(bins), spec.travel_spread_s)
+            found = self._learnt[left, reached] = self._histogram()
         found.add(gap_s)
 
     def evidence(self, left: str, reached: str, gap_s: float) -> float:
@@ -153,6 +176,11 @@ class TravelTimes:
             return NEVER
         score = math.log(weight * learnt.density(gap_s) * spec.travel_horizon_s + 1.0 - weight)
         return min(score, spec.travel_gain)
+
+    def _histogram(self) -> LearntTravel:
+        spec = self._spec
+        bins = math.ceil(spec.travel_horizon_s / spec.travel_spread_s)
+        return LearntTravel(np.zeros(bins), spec.travel_spread_s)
 
     def _weight(self, learnt: LearntTravel) -> float:
         """How far a pair's histogram is believed; not at all where the cameras overlap."""

@@ -89,6 +89,19 @@ def test_only_who_asks_for_walls_gets_them() -> None:
     assert math.isfinite(learnt(usual(5), GateSpec(hard=True)).evidence(*PAIR, 1.0)), "too few to know"
 
 
+def test_what_was_learnt_outlives_a_restart() -> None:
+    before, after = learnt([*usual(30), -1.0]), TravelTimes(SPEC)
+    after.restore(before.state())
+    for gap_s in (1.0, 8.0, 30.0):
+        assert after.evidence(*PAIR, gap_s) == before.evidence(*PAIR, gap_s)
+    other = TravelTimes(GateSpec(travel_horizon_s=30.0))
+    other.restore(before.state())
+    assert not other.known, "its histogram is another one"
+    empty = TravelTimes(SPEC)
+    empty.restore(TravelTimes(SPEC).state())
+    assert not empty.known
+
+
 def people_after(gap_s: float, *, learn: bool) -> int:
     """Thirty people go from the door to the hall in about 8 s; then one who looks a bit different there."""
     rng = np.random.default_rng(3)
