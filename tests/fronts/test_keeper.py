@@ -308,3 +308,4 @@ def test_outputs_elsewhere_are_left_alone(tmp_path: Path) -> None:
     assert second.keeper.remembered >= 2
     assert not (elsewhere / "earlier").exists()
     assert (tmp_path / "tracks").is_dir()
+    second.die()
