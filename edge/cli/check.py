@@ -212,6 +212,11 @@ def _check_pipeline(report: Report, document: Document | None, wanted: str | Non
         finding.problems.extend(problems_of(error))
         return
     _check_models(report, spec, pipeline_document)
+    from edge.cli.check_worker import worker_notes, worker_problems
+
+    finding.problems.extend(worker_problems(spec.ipg, pipeline_document))
+    if not finding.problems:
+        finding.notes.extend(worker_notes(spec.ipg))
 
 
 def _check_models(report: Report, spec: PipelineSpec, document: Document) -> None:
