@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from synthetic_people import at_ns
@@ -45,18 +45,28 @@ class Session:
         fresh: bool = False,
     ) -> None:
         self.folder, self.site, self.name, self.begin_s = folder, site, name, begin_s
+        self.now_s = 0.0
         self.store = open_state(folder / "state.db", folder / "events.jsonl", fresh=fresh)
-        end_killed_run(
-            self.store, folder, lambda names: Identifier(site.identify, Refiner(site.refine), names)
-        )
+        try:
+            self._begin(model)
+        except Killed:
+            self._let_go()
+            raise
+
+    def _begin(self, model: str) -> None:
+        site, folder = self.site, self.folder
+
+        def make(cameras: Sequence[str]) -> Identifier:
+            return Identifier(site.identify, Refiner(site.refine), cameras)
+
+        end_killed_run(self.store, folder, make)
         cameras = sorted({*site.cameras, *self.store.cameras()})
         refiner = Refiner(site.refine)
         self.identifier = Identifier(site.identify, refiner, cameras)
-        kept_run = self.store.begin(name, "plaza", model, at_ns(begin_s))
-        self.now_s = 0.0
+        kept_run = self.store.begin(self.name, "plaza", model, at_ns(self.begin_s))
         self.keeper = Keeper(self.store, kept_run, self.identifier, refiner, lambda: self.now_s)
         self.outputs = open_outputs(
-            folder, site="plaza", run=name, cameras=site.cameras, crops=False, journal=self.keeper
+            folder, site="plaza", run=self.name, cameras=site.cameras, crops=False, journal=self.keeper
         )
         self.outputs.progress(self.summary)
         self.run = Run(self.identifier)
@@ -104,6 +114,12 @@ class Session:
 
     def die(self) -> None:
         """What the operating system does with a killed process: nothing is finished, its locks are gone."""
+        self._let_go()
+        for sink in self.outputs._writers:
+            for file in getattr(sink, "_files", {"": getattr(sink, "_file", None)}).values():
+                file.close()
+
+    def _let_go(self) -> None:
         assert self.store._lease is not None
         os.close(self.store._lease)
         self.store._lease = None
@@ -111,9 +127,6 @@ class Session:
         assert connection is not None
         connection.close()
         self.store.database._connection = None
-        for sink in self.outputs._writers:
-            for file in getattr(sink, "_files", {"": getattr(sink, "_file", None)}).values():
-                file.close()
 
     def summary(self) -> RunSummary:
         """Enough of one."""

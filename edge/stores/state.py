@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
@@ -158,7 +159,8 @@ class StateStore:
             )
             for identity, *fields in rows:
                 people.setdefault(identity, []).append(exemplar_of(fields))
-            apart = connection.execute("SELECT one, other FROM apart ORDER BY one, other").fetchall()
+            pairs = connection.execute("SELECT one, other FROM apart ORDER BY one, other").fetchall()
+            apart = [pair for pair in pairs if all(identity in people for identity in pair)]
             strands = connection.execute("SELECT * FROM strand ORDER BY visit, place").fetchall()
             pieces = connection.execute("SELECT * FROM piece ORDER BY rowid").fetchall()
             known = connection.execute("SELECT count(DISTINCT identity) FROM exemplar").fetchone()[0]
@@ -196,16 +198,18 @@ class StateStore:
             count_visits(connection, change.people)
             for identity, exemplars in change.people.items():
                 connection.execute(
-                    "DELETE FROM exemplar WHERE identity = ? AND (model = ? OR ?)",
-                    (identity, run.model, not exemplars),
+                    "DELETE FROM exemplar WHERE identity = ? AND model = ?", (identity, run.model)
                 )
                 connection.executemany(
                     "INSERT INTO exemplar VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [exemplar_row(identity, one, run) for one in exemplars],
                 )
-                if not exemplars:
-                    connection.execute("DELETE FROM visits WHERE identity = ?", (identity,))
-            _part(connection, change.apart)
+                connection.execute(
+                    "DELETE FROM visits WHERE identity = ? AND NOT EXISTS "
+                    "(SELECT 1 FROM exemplar WHERE exemplar.identity = visits.identity)",
+                    (identity,),
+                )
+            _part(connection, change.apart, run.model)
             connection.executemany(
                 "DELETE FROM strand WHERE number = ?", [(number,) for number in change.strands_gone]
             )
@@ -392,10 +396,16 @@ def _events(connection: Connection) -> int:
     return int(str(_fact(connection, "events") or 0))
 
 
-def _part(connection: Connection, apart: Mapping[int, object]) -> None:
+def _part(connection: Connection, apart: Mapping[int, AbstractSet[int]], model: str) -> None:
+    """Write who is apart from whom anew; of those whom only another model knows, what is known stays."""
+    strange = "(SELECT identity FROM exemplar WHERE model != ?)"
     for identity, others in apart.items():
-        connection.execute("DELETE FROM apart WHERE one = ? OR other = ?", (identity, identity))
-        pairs = [(min(identity, other), max(identity, other)) for other in sorted(others)]  # type: ignore[call-overload]
+        connection.execute(
+            f"DELETE FROM apart WHERE (one = ? AND other NOT IN {strange}) "
+            f"OR (other = ? AND one NOT IN {strange})",
+            (identity, model, identity, model),
+        )
+        pairs = [(min(identity, other), max(identity, other)) for other in sorted(others)]
         connection.executemany("INSERT OR REPLACE INTO apart VALUES (?, ?)", pairs)
 
 

@@ -129,3 +129,16 @@ def test_nothing_said_is_nothing_wrong() -> None:
 def test_an_outcome_for_each_probability() -> None:
     with pytest.raises(ValueError, match="2 probabilities and 1 outcomes"):
         reliability([0.5, 0.6], [True])
+
+
+def test_a_restored_calibration_says_the_same() -> None:
+    rng = np.random.default_rng(5)
+    learnt, restored = MatchCalibration(), MatchCalibration()
+    for score in rng.normal(0.0, 3.0, 200).tolist():
+        learnt.add("a", "b", score, same=score + rng.normal() > 1.0)
+    restored.restore(learnt.state())
+    assert learnt.fit()
+    assert restored.fit()
+    assert (restored.gain, restored.shift) == (learnt.gain, learnt.shift)
+    assert restored.pair_shift("b", "a") == learnt.pair_shift("a", "b")
+    MatchCalibration().restore(MatchCalibration().state())

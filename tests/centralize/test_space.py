@@ -245,3 +245,20 @@ def test_one_person_in_many_broken_tracks_does_not_become_the_mean() -> None:
     alike = [float(np.prod(space.transform(pair, ["a", "a"]), axis=0).sum()) for space in (told, untold)]
     assert alike[0] > 0.5
     assert alike[0] > alike[1] + 0.3
+
+
+def test_a_restored_space_maps_as_the_one_it_comes_from() -> None:
+    rng = np.random.default_rng(3)
+    learnt, restored = FeatureSpace(), FeatureSpace()
+    vectors = rng.standard_normal((40, 8)).astype(np.float32)
+    for camera, part in (("a", vectors[:20]), ("b", vectors[20:])):
+        learnt.learn(camera, part, new_track=True)
+    learnt.count_people("a", 1)
+    restored.restore(learnt.state())
+    for space in (learnt, restored):
+        space.learn("a", vectors[5:9], new_track=True)
+    rows = [space.transform(vectors, ["a", "b"] * 20) for space in (learnt, restored)]
+    np.testing.assert_allclose(rows[0], rows[1], atol=1e-5)
+    empty = FeatureSpace()
+    empty.restore(FeatureSpace().state())
+    assert empty.freeze().elsewhere is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import wave
@@ -130,6 +131,54 @@ def test_a_second_run_appends_to_the_events_and_replaces_the_rest(site: Path, ed
     edge_run("  - {name: other, source: door.mp4}\n")
     assert (site / "out" / "events.jsonl").read_text().count("\n") == 2 * lines
     assert [path.name for path in (site / "out" / "tracks").iterdir()] == ["other.txt"]
+
+
+def news_in(out: Path) -> list[int]:
+    """Identities that were announced as new, in order."""
+    events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
+    return [event["identity"] for event in events if event["type"] == "identity.new"]
+
+
+def test_a_second_run_knows_whom_the_first_one_knew(site: Path, edge_run: Edge) -> None:
+    edge_run(DOOR)
+    assert news_in(site / "out") == [1]
+    result = edge_run(DOOR, "--json")
+    assert json.loads(result.stdout)["identities"] == 1
+    assert news_in(site / "out") == [1]
+    edge_run(DOOR, "--fresh")
+    assert news_in(site / "out") == [1, 2]
+
+
+def test_the_state_may_be_elsewhere_and_may_be_none(site: Path, edge_run: Edge) -> None:
+    state = site / "kept" / "people.db"
+    edge_run(DOOR, "--state", str(state))
+    assert state.exists()
+    assert not (site / "out" / "state.db").exists()
+    edge_run(DOOR, "--no-state")
+    assert news_in(site / "out") == [1, 1]
+    edge_run(DOOR, "--state", str(state))
+    assert news_in(site / "out") == [1, 1]
+
+
+def test_a_state_that_is_broken_is_moved_aside_and_told_of(site: Path, edge_run: Edge) -> None:
+    edge_run(DOOR)
+    (site / "out" / "state.db").write_bytes(b"no state " * 999)
+    result = edge_run(DOOR, "--quiet")
+    assert result.exit_code == 0
+    assert "it was moved to 'state.db.broken-" in only_line(result)
+    assert news_in(site / "out") == [1, 2]
+
+
+def test_a_state_of_a_newer_version_is_3_and_nothing_is_touched(site: Path, edge_run: Edge) -> None:
+    edge_run(DOOR)
+    with sqlite3.connect(site / "out" / "state.db") as file:
+        file.execute("PRAGMA user_version = 99")
+    file.close()
+    report = (site / "out" / "report.html").stat().st_mtime_ns
+    result = edge_run(DOOR)
+    assert result.exit_code == 3
+    assert "is of version 99, from a newer edge-reid; this one knows version 1" in only_line(result)
+    assert (site / "out" / "report.html").stat().st_mtime_ns == report
 
 
 def test_a_missing_video_is_2_with_its_line_and_nothing_is_touched(site: Path, edge_run: Edge) -> None:
@@ -341,6 +390,9 @@ def test_a_wrong_calibration_is_2_with_its_line(site: Path, edge_run: Edge) -> N
     ("options", "line"),
     [
         ((), "name a cams.yaml, or give --demo"),
+        (("--cameras", "c.yaml", "--fresh", "--truth", "t"), "which begin with nobody known"),
+        (("--cameras", "c.yaml", "--state", "s.db", "--no-state"), "which begin with nobody known"),
+        (("--demo", "--fresh"), "which begin with nobody known"),
         (("--cameras", "c.yaml", "--seed", "1"), "is for --demo"),
         (("--demo", "--cameras", "c.yaml"), "goes without --demo"),
         (("--demo", "--truth", "t"), "goes without --demo"),

@@ -154,3 +154,42 @@ def test_it_says_once_of_whom_something_changed() -> None:
     gallery.merge(1, 7)
     assert gallery.take_changes() == [1, 7]
     assert gallery.identities == [1]
+
+
+# --- over restarts ---
+
+
+def test_what_is_restored_is_remembered_in_the_same_order() -> None:
+    gallery = Gallery(people_max=2, exemplars_max=2)
+    one, two, three = visit(), visit(1), visit(2)
+    gallery.restore({4: [one], 2: [two], 9: [three]}, [(2, 9)])
+    assert list(gallery) == [(2, [two]), (9, [three])]  # beyond the bound those seen longest ago are left out
+    assert gallery.apart == {2: {9}, 9: {2}}
+    assert gallery.seen_by("door") == {2, 9}
+    assert gallery.add(5, visit()) == [2]
+
+
+def test_a_follower_hears_of_visits_and_of_who_is_apart() -> None:
+    gallery = Gallery(people_max=9, exemplars_max=2)
+    gallery.add(1, visit())
+    changed = gallery.follow()
+    assert changed == set()
+    gallery.add(2, visit())
+    gallery.part(1, 3)
+    assert changed == {1, 2, 3}
+    changed.clear()
+    gallery.merge(1, 2)
+    assert {1, 2} <= changed
+    changed.clear()
+    gallery.forget_apart(set())
+    assert changed == {3}
+    assert gallery.follow() is changed
+
+
+def test_who_is_forgotten_stays_forgotten() -> None:
+    gallery = Gallery(people_max=9, exemplars_max=2)
+    gallery.add(1, visit())
+    gallery.forget(1)
+    assert gallery.is_banned(1)
+    assert gallery.add(1, visit()) == []
+    assert gallery.identities == []

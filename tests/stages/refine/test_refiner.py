@@ -241,3 +241,17 @@ def test_a_stream_of_changes_gives_what_all_at_once_would_give(seed: int, camera
             continue
         expected = fresh.rows(stream.now)
         np.testing.assert_allclose(np.stack([stream.seen[key] for key in stream.now]), expected, atol=1e-5)
+
+
+def test_a_restored_refiner_begins_with_what_was_learnt() -> None:
+    rng = np.random.default_rng(2)
+    learnt, restored = Refiner(RefineSpec()), Refiner(RefineSpec())
+    for track in range(1, 7):
+        learnt.learn(tracklet_of(track, 0.0, 2.0, vectors=looks_of(rng, 1, 5)))
+    learnt.renew()
+    restored.restore(learnt.lessons())
+    rows = faces(rng, 4)
+    np.testing.assert_allclose(
+        learnt.features(rows, ["door"] * 4), restored.features(rows, ["door"] * 4), atol=1e-5
+    )
+    assert not restored.renew()

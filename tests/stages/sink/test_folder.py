@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import OutputError
-from edge.stages.sink.folder import prepare_folder
+from edge.stages.sink.folder import check_folder, prepare_folder, put_away
 
 
 def test_a_missing_folder_is_made_with_its_parents(tmp_path: Path) -> None:
@@ -69,3 +69,46 @@ def test_other_files_in_the_folder_do_not_matter(tmp_path: Path) -> None:
     (tmp_path / "cams.yaml").write_text("cameras: []", encoding="utf-8")
     prepare_folder(tmp_path)
     assert (tmp_path / "cams.yaml").exists()
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text('{"schema": "edge-reid/event/1"}\n', encoding="utf-8")
+    (tmp_path / "report.html").write_text("old", encoding="utf-8")
+    check_folder(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.jsonl", "report.html"]
+
+
+def leave(folder: Path, run: str) -> None:
+    """What a killed run leaves."""
+    (folder / "tracks").mkdir(parents=True)
+    (folder / "tracks" / "door.txt").write_text("1,1,0,0,5,5,1,-1,-1,-1\n", encoding="utf-8")
+    (folder / "events.jsonl").write_text('{"schema": "edge-reid/event/1"}\n', encoding="utf-8")
+    text = f'{{"schema": "edge-reid/summary/1", "run": "{run}", "exit": null}}'
+    (folder / "summary.json").write_text(text, encoding="utf-8")
+
+
+def test_a_killed_run_is_put_away_once(tmp_path: Path) -> None:
+    leave(tmp_path, "r1")
+    place = tmp_path / "earlier" / "r1"
+    for _ in range(2):
+        assert put_away(tmp_path, "r1") == place
+        assert sorted(path.name for path in place.iterdir()) == ["summary.json", "tracks"]
+        assert (place / "tracks" / "door.txt").exists()
+        assert [path.name for path in tmp_path.iterdir() if path.name != "earlier"] == ["events.jsonl"]
+
+
+def test_putting_away_goes_on_after_it_was_broken_off(tmp_path: Path) -> None:
+    leave(tmp_path, "r1")
+    (tmp_path / "earlier" / "r1" / "tracks").mkdir(parents=True)
+    (tmp_path / "tracks" / "door.txt").rename(tmp_path / "earlier" / "r1" / "tracks" / "door.txt")
+    (tmp_path / "tracks" / "yard.txt").write_text("", encoding="utf-8")
+    place = put_away(tmp_path, "r1")
+    assert place is not None
+    assert {path.name for path in (place / "tracks").iterdir()} == {"door.txt", "yard.txt"}
+
+
+def test_another_run_is_not_put_away(tmp_path: Path) -> None:
+    leave(tmp_path, "r2")
+    assert put_away(tmp_path, "r1") is None
+    assert put_away(tmp_path / "missing", "r1") is None
+    assert (tmp_path / "tracks" / "door.txt").exists()

@@ -103,10 +103,13 @@ def test_rows_are_on_disk_at_once(tmp_path: Path, make_settled: MakeSettled, sum
     sink.close(summary)
 
 
-def test_the_tracks_of_a_killed_run_are_completed_once(tmp_path: Path, make_settled: MakeSettled) -> None:
+def test_the_tracks_of_a_killed_run_are_completed_once(
+    tmp_path: Path, make_settled: MakeSettled, summary: RunSummary
+) -> None:
     sink = MotSink(tmp_path, ["door", "yard"])
     sink.settle(make_settled([(1, 1), (2, 1)]))
     sink.settle(make_settled([(1, 3)], camera="yard"))
+    sink.close(summary)
     path = tmp_path / "tracks" / "door.txt"
     with path.open("a") as file:
         file.write("3,1,10.1")  # killed while it wrote this row
