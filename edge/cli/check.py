@@ -214,6 +214,11 @@ def _check_pipeline(report: Report, document: Document | None, wanted: str | Non
     _check_models(report, spec, pipeline_document)
     if spec.front == "deepstream":
         _check_deepstream(finding, report, document, spec)
+    from edge.cli.check_worker import worker_notes, worker_problems
+
+    finding.problems.extend(worker_problems(spec.ipg, pipeline_document))
+    if not finding.problems:
+        finding.notes.extend(worker_notes(spec.ipg))
 
 
 def _check_deepstream(
