@@ -1,6 +1,6 @@
 """Trains what ``demo-ipg`` needs beside its generator, on drawn people: ``python models/demo-ipg/train.py``.
 
-Draws people as cameras see them and portraits of them (kept in --cache), trains the autoencoder and the
+Draws people as cameras see them and portraits of them (kept in --cache), makes the autoencoder, trains the
 small ReID network that steers the generator, and writes both into --out/start, from where ``edge train ipg``
 goes on. ``--pack DIR`` writes all networks of a folder into one file instead. README.md has the commands.
 """
@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    """Train the two parts, or pack."""
+    """Make the two parts, or pack."""
     options = training_options(__doc__.splitlines()[0], out="out/demo-ipg", minutes=10, batch=32)
     options.add_argument("--people", type=int, default=2000, help="people to train on; default: %(default)s")
     options.add_argument(
@@ -61,26 +61,20 @@ def main() -> None:
     start = given.out / "start"
     (start / "vae").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(HERE / "ipg.json", start / "ipg.json")
-    _train_codec(given, device, sizes, both, start / "vae" / "diffusion_pytorch_model.safetensors")
+    _write_codec(device, sizes, both, start / "vae" / "diffusion_pytorch_model.safetensors")
     _train_steering(given, device, sizes, both[:, :STEERING_PEOPLE], start / "transformer_20.safetensors")
 
 
-def _train_codec(
-    given: argparse.Namespace, device: str, sizes: IpgSizes, both: NDArray[np.uint8], file: Path
-) -> None:
-    """Between pictures and latents."""
-    from edge.nets.codec_loss import codec_loss, standardize_latents
+def _write_codec(device: str, sizes: IpgSizes, both: NDArray[np.uint8], file: Path) -> None:
+    """Between pictures and latents: nothing to learn, only their scale."""
+    from edge.nets.exact_codec import make_exact, standardize_latents
     from edge.nets.vae import build_vae
 
-    small = _shrunk(both, sizes.picture_px, device)
-    training = _training(given, device, "codec", {"vae": build_vae(sizes.vae)})
-    rows = (_rows(given, 1, step, given.batch, len(small)) for step in count(training.step))
-    follow(
-        training, rows, lambda rows: codec_loss(training.parts["vae"], _scaled(small[rows])), lambda: "codec"
-    )
-    vae = training.averaged["vae"]
-    portraits = small[: len(small) // 2 : 4]  # they are what is generated
-    standardize_latents(vae, (_scaled(part) for part in portraits.split(64)))
+    small = _shrunk(both[:, :, :1], sizes.picture_px, device)
+    vae = build_vae(sizes.vae).eval()
+    make_exact(vae)
+    portraits = small[: len(small) // 2]  # they are what is generated
+    standardize_latents(vae, (_scaled(part) for part in portraits.split(256)))
     _save(vae, file)
 
 
@@ -129,7 +123,7 @@ def _training(given: argparse.Namespace, device: str, name: str, parts: dict[str
     from edge.nets.training import Pace, Training
 
     recipe = f"demo-ipg {name}, {given.people} people, batches of {given.batch}, seed {given.seed}"
-    pace = Pace(given.rate if name == "codec" else given.rate / 2, warm_steps=30, average=0.99)
+    pace = Pace(given.rate / 2, warm_steps=30, average=0.99)
     return Training(
         nn.ModuleDict(parts), budget_of(given), given.out / name, recipe=recipe, pace=pace, device=device
     )
