@@ -172,7 +172,7 @@ class CudaDriver:
         pointer = c_void_p()
         self._here("cuMemHostAlloc", byref(pointer), c_size_t(max(size_bytes, 1)), c_uint(0))
         content = (ctypes.c_uint8 * max(size_bytes, 1)).from_address(pointer.value or 0)
-        memory = np.frombuffer(content, np.uint8)
+        memory = np.ctypeslib.as_array(content)
         self._pinned[memory.ctypes.data] = pointer
         return memory
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,7 @@ from edge.backends.cuda_driver import has_gpu
 from edge.backends.session import Batch, Session
 from edge.errors import ConfigError, MissingExtraError, ModelError, StartError
 
-__all__ = ["AUTO", "BACKENDS", "Backend", "open_session"]
+__all__ = ["AUTO", "BACKENDS", "Backend", "open_session", "why_not"]
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +29,13 @@ class Backend:
 
     target: ``module:attribute`` of the class.
     install: what to give ``pip install`` when a package it needs is missing.
+    package: the package it cannot do without.
     needs_gpu: useless without an NVIDIA driver; ``auto`` does not even import it then.
     """
 
     target: str
     install: str
+    package: str = "onnxruntime"
     needs_gpu: bool = False
 
 
@@ -44,10 +47,12 @@ BACKENDS: dict[str, Backend] = {
     "onnxruntime-tensorrt": Backend(
         "edge.backends.onnxruntime:OnnxRuntimeTensorRtSession", "edge-reid[gpu]", needs_gpu=True
     ),
-    "openvino": Backend("edge.backends.openvino:OpenVinoSession", "edge-reid[openvino]"),
-    "tensorrt": Backend("edge.backends.tensorrt:TensorRtSession", "edge-reid[tensorrt]", needs_gpu=True),
-    "torch": Backend("edge.backends.torch:TorchSession", "edge-reid[export,ipg]"),
-    "torch-compile": Backend("edge.backends.torch:TorchCompiledSession", "edge-reid[export,ipg]"),
+    "openvino": Backend("edge.backends.openvino:OpenVinoSession", "edge-reid[openvino]", "openvino"),
+    "tensorrt": Backend(
+        "edge.backends.tensorrt:TensorRtSession", "edge-reid[tensorrt]", "tensorrt", needs_gpu=True
+    ),
+    "torch": Backend("edge.backends.torch:TorchSession", "edge-reid[export,ipg]", "torch"),
+    "torch-compile": Backend("edge.backends.torch:TorchCompiledSession", "edge-reid[export,ipg]", "torch"),
 }
 
 # What "auto" tries, fastest first; one that is not installed, or does not open, is passed over. openvino is
@@ -97,6 +102,20 @@ def open_session(
     session = _open_best(file, threads, name, batch)
     log.info("model '%s': backend 'auto' is %s", name, session.label)
     return session
+
+
+def why_not(backend: str) -> str:
+    """Why a backend of the table cannot be used on this machine, as far as is known without opening it.
+
+    Returns:
+        A clause with the remedy; empty where nothing speaks against it.
+    """
+    row = BACKENDS[backend]
+    if row.needs_gpu and not has_gpu():
+        return f"backend '{backend}' needs an NVIDIA GPU, and there is no driver that finds one; use 'auto'"
+    if find_spec(row.package) is None:
+        return f"backend '{backend}' needs the package '{row.package}'; pip install '{row.install}'"
+    return ""
 
 
 def _open_best(file: Path, threads: int, name: str, batch: Batch | None) -> Session:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorrt
@@ -96,6 +97,8 @@ class TensorRtSession:
         self._graph: int | None = None
         self._graph_tried = False
         self._stream: int | None = None
+        self._engine: Any = None
+        self._context: Any = None
         self._open(batch or Batch(), graph_digest(path))
 
     @property
@@ -266,8 +269,8 @@ class TensorRtSession:
             rows = given.shape[0] if buffer.batched and given.ndim else self._batch.max
             if given.shape != buffer.shape(rows) or given.dtype != np.dtype(port.dtype):
                 raise RunError(
-                    f"model '{self._name}': TensorRT: input '{port.name}' is {port.dtype} {list(port.shape)}, "
-                    f"it was given {given.dtype} {list(given.shape)}"
+                    f"model '{self._name}': TensorRT: input '{port.name}' is {port.dtype} "
+                    f"{list(port.shape)}, it was given {given.dtype} {list(given.shape)}"
                 )
             if buffer.batched:
                 counts.add(rows)

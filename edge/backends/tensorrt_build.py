@@ -193,7 +193,7 @@ def _monitor(name: str) -> Any:
 
     class Monitor(base):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
-            base.__init__(self)
+            super().__init__()
             self._tasks: dict[str, Any] = {}
             bars.start()
 

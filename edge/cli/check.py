@@ -280,7 +280,8 @@ def _check_model(finding: Finding, model: str, document: Document) -> None:
 
 
 def _check_backend(finding: Finding, backend: str, document: Document) -> None:
-    from edge.backends.table import BACKENDS
+    from edge.backends.table import BACKENDS, why_not
+    from edge.errors import MissingExtraError
 
     known = ("auto", *BACKENDS)
     if backend not in known:
@@ -289,6 +290,8 @@ def _check_backend(finding: Finding, backend: str, document: Document) -> None:
                 (finding.kind, "backend"), f"no backend is called '{backend}'; there are: {', '.join(known)}"
             )
         )
+    elif backend != "auto" and (reason := why_not(backend)):
+        finding.problems.append(MissingExtraError(reason))
 
 
 def _as_lines(report: Report) -> Iterable[str]:

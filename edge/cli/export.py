@@ -286,14 +286,14 @@ def _report(result: Result, request: Request, engine: Path | None) -> None:
     for what, parity in (("source", result.parity), ("float32 graph", result.rewritten)):
         if parity is not None:
             print(
-                f"against its {what}: largest error {parity.max_abs:.3g}, {parity.max_rel:.2g} of the output's"
-                f" range (allowed {parity.tolerance:.2g})"
+                f"against its {what}: largest error {parity.max_abs:.3g}, {parity.max_rel:.2g} of the "
+                f"output's range (allowed {parity.tolerance:.2g})"
             )
     if result.cost is not None:
         cost = result.cost
         print(
-            f"{cost.metric}: {cost.before:.4f} before, {cost.after:.4f} after, {cost.loss_points:+.2f} points "
-            f"lost on {cost.pictures} pictures"
+            f"{cost.metric}: {cost.before:.4f} before, {cost.after:.4f} after, {cost.loss_points:+.2f} "
+            f"points lost on {cost.pictures} pictures"
         )
     if result.ms is not None:
         print(f"one row on one CPU thread: {result.ms[0]:.2f} ms before, {result.ms[1]:.2f} ms after")

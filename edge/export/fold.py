@@ -1,10 +1,13 @@
 """Pre-processing inside the graph: bytes of a picture go in, and colour and scale are layers.
 
-The folded input is uint8 (batch, 3, height, width), blue first, a quarter of the bytes on the way to a device.
+The folded input is uint8 (batch, 3, height, width), blue first, which is a quarter
+of the bytes on the way to a device.
 Resizing can be folded too where no box has to be mapped back through it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import onnx
@@ -71,7 +74,7 @@ def fold(
     last = "fold_float"
     constants: list[tuple[str, np.ndarray]] = []
 
-    def step(kind: str, name: str, extra: list[tuple[str, np.ndarray]], **attributes: object) -> None:
+    def step(kind: str, name: str, extra: list[tuple[str, np.ndarray]], **attributes: Any) -> None:
         nonlocal last
         nodes.append(helper.make_node(kind, [last, *(key for key, _ in extra)], [name], **attributes))
         constants.extend((key, value) for key, value in extra if key)

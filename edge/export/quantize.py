@@ -12,7 +12,6 @@ import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnx
@@ -88,4 +87,4 @@ def quantize(
     shorten_names(quantized)
     if not any(node.op_type == "QuantizeLinear" for node in quantized.graph.node):
         raise ExportError(f"model '{card.name}' has no layer that could be computed in INT8")
-    return cast(onnx.ModelProto, quantized)
+    return quantized
