@@ -68,7 +68,8 @@ def score_site(preset: str, seed: int, pipeline: str) -> dict[str, dict[str, flo
     truth = read_site_truth(folder)
     grounds, travel = places_and_times(load_cameras(folder / "cams.yaml"))
     full = Settings(spec.refine, spec.identify, grounds, travel)
-    variants = {FULL: full} | {name: without(full, name) for name in SWITCHES}
+    off = [name for name in SWITCHES if name != "prototypes" or log.prototypes]
+    variants = {FULL: full} | {name: without(full, name) for name in off}
     found = {}
     for name, settings in variants.items():
         score = score_replay_tracks(log, settings, truth)
@@ -98,7 +99,8 @@ def recorded(folder: Path, pipeline: str) -> Any:
     from edge.resources import cache_dir
 
     spec = load_pipeline(pipeline)
-    before = spec.model_dump_json(include={"detect", "track", "crop", "embed", "tracklet"})
+    parts = {"detect", "track", "crop", "embed", "tracklet"} | ({"ipg"} if spec.ipg.workers else set())
+    before = spec.model_dump_json(include=parts)
     models = [load_card(net.model).fingerprint for net in (spec.detect, spec.embed)]
     site = (folder / "site.json").read_text()
     key = hashlib.sha256("\0".join([before, *models, site]).encode()).hexdigest()[:20]

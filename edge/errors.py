@@ -10,6 +10,7 @@
     │   ├── OutputError          the output folder cannot be made or written
     │   └── SourceError          a source cannot be opened, or holds no video
     └── RunError           (4)   died while running
+        ├── ExportError          an exported network is not what it was made from
         ├── SourceBroken         a source broke off after it had delivered frames
         ├── StoreError           what is kept on disk cannot be written or read just now; the run goes on
         └── StageError           a stage raised; names the stage and, if known, the camera
@@ -23,6 +24,7 @@ from __future__ import annotations
 __all__ = [
     "ConfigError",
     "EdgeError",
+    "ExportError",
     "MissingExtraError",
     "ModelError",
     "OutputError",
@@ -88,6 +90,10 @@ class RunError(EdgeError):
     """Died while running."""
 
     exit_code = 4
+
+
+class ExportError(RunError):
+    """An exported network computes something else than its source, or loses too much by it."""
 
 
 class SourceBroken(RunError):

@@ -13,7 +13,9 @@ import numpy as np
 from edge.config.secrets import redact
 from edge.fronts import Association, Board, Facts, NativeFront, Region, Run, Tail
 from edge.fronts.native import FULL_BATCH_WAIT_S
+from edge.fronts.parts import Drawing
 from edge.records import (
+    Arrivals,
     Crop,
     CroppedFrame,
     Decision,
@@ -180,6 +182,7 @@ class FakeIdentifier(Failing):
     def __init__(self, fail_at: int | None = None, close_error: Exception | None = None) -> None:
         super().__init__(fail_at)
         self.marks: list[int] = []
+        self.arrivals: list[Arrivals] = []
         self.closes = 0
         self.close_error = close_error
         self._new: list[Tracks] = []
@@ -204,6 +207,9 @@ class FakeIdentifier(Failing):
         for one in tracklets:
             self.note(one.camera, one.number)
         self._new += tracklets
+
+    def offer(self, arrivals: Arrivals) -> None:
+        self.arrivals.append(arrivals)
 
     def advance(self, now_ns: int) -> FakeOutcome:
         self.marks.append(now_ns)
@@ -252,13 +258,14 @@ class Bench:
     batch_max: int = 4
     start_timeout_s: float = 30.0
     video: bool = False
+    drawing: Drawing | None = None
 
     def make(self) -> Run:
         names = [reader.name for reader in self.readers]
         live = frozenset(reader.name for reader in self.readers if reader.is_live)
         outputs = open_outputs(self.folder, site="hall", run="r1", cameras=names, video=self.video)
         self.builders = {name: FakeBuilder(name) for name in names}
-        association = Association(self.builders, self.identifier, outputs, live)
+        association = Association(self.builders, self.identifier, outputs, live, self.drawing)
         wait_s = 0.001 if live else FULL_BATCH_WAIT_S
         tail = Tail(self.embedder, association, size=self.size, wait_s=wait_s)
         board = Board()
@@ -277,4 +284,4 @@ class Bench:
         )
         self.resources = ExitStack()
         facts = Facts("r1", "hall", START_NS, self.start_timeout_s, "fakes", ("fake",))
-        return Run(facts, front, association, board, outputs, self.resources, redact)
+        return Run(facts, front, association, board, outputs, self.resources, redact, self.drawing)

@@ -1,17 +1,19 @@
-"""A run without pictures, recorded: six people in two cameras, one after the other, with tracks that swap."""
+"""A run without pictures, recorded: six people in two cameras, with tracks that swap; all are drawn."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from quick_painter import FaithfulPainter
 from synthetic_people import at_ns
 from synthetic_site import Run, Site, Walk
 
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.evaluate.replay_tracks import Settings
 from edge.evaluate.tracklet_log import Recorder, TrackletLog
-from edge.stages.identify import Identifier, Outcome
+from edge.records import Arrivals, IpgJob
+from edge.stages.identify import Identifier, Outcome, Prototypes
 from edge.stages.refine import Refiner
 from edge.stages.sink import RunSummary
 from edge.stages.sink.mot import MotSink
@@ -41,6 +43,23 @@ class Recorded:
         return {path.name: path.read_text() for path in sorted((folder / "tracks").iterdir())}
 
 
+class Artist:
+    """Draws whoever is asked for, as they look, when it is told to."""
+
+    def __init__(self) -> None:
+        self.jobs: list[IpgJob] = []
+
+    def ask(self, job: IpgJob) -> None:
+        self.jobs.append(job)
+
+    def rename(self, old: int, new: int) -> None:
+        pass
+
+    def draw(self) -> Arrivals:
+        jobs, self.jobs = self.jobs, []
+        return Arrivals(tuple(FaithfulPainter().prototype(job) for job in jobs))
+
+
 def record_run(folder: Path) -> Recorded:
     """Run it, and write the tracks into a folder."""
     settings = Settings(RefineSpec(), IdentifySpec(revise_s=40.0))
@@ -58,7 +77,10 @@ def record_run(folder: Path) -> Recorded:
     ]
     site = Site(walks, seed=3, cast=0.6, identify=settings.identify)
     log = TrackletLog(site.cameras)
-    identifier = Recorder(Identifier(settings.identify, Refiner(settings.refine), site.cameras), log)
+    artist = Artist()
+    refiner = Refiner(settings.refine)
+    prototypes = Prototypes(refiner, artist)
+    identifier = Recorder(Identifier(settings.identify, refiner, site.cameras, prototypes=prototypes), log)
     builders = {camera: TrackletBuilder(camera, site.tracklet) for camera in site.cameras}
     sink = MotSink(folder, site.cameras)
     run = Run(Identifier(settings.identify, Refiner(settings.refine), site.cameras))
@@ -73,6 +95,8 @@ def record_run(folder: Path) -> Recorded:
         time_s = (number - 1) / 10
         for camera, builder in builders.items():
             identifier.add(builder.add(site._frame(run, camera, number, time_s, embedded)))
+        if number % 10 == 0 and artist.jobs:
+            identifier.offer(artist.draw())
         take(identifier.advance(at_ns(time_s)))
     for builder in builders.values():
         identifier.add(builder.close())

@@ -12,7 +12,7 @@ from synthetic_people import Box, at_ns, box_at, coverage, faces, frame_of, look
 
 from edge.config.pipeline import IdentifySpec, RefineSpec, TrackletSpec
 from edge.records import Decision, EmbeddedFrame, Settled, Tracklet
-from edge.stages.identify import Identifier, Outcome
+from edge.stages.identify import Asker, Identifier, Outcome, Prototypes
 from edge.stages.refine import Refiner
 from edge.stages.tracklet import TrackletBuilder
 
@@ -221,10 +221,17 @@ class Site:
         self.identify = identify or IdentifySpec(revise_s=40.0)
         self.refine = refine or RefineSpec()
 
-    def run(self, until_s: float, watch: Callable[[float, Run], None] | None = None) -> Run:
-        """Run to the end and close; ``watch`` is called after every frame time."""
+    def run(
+        self,
+        until_s: float,
+        watch: Callable[[float, Run], None] | None = None,
+        asker: Asker | None = None,
+    ) -> Run:
+        """Run to the end and close; ``watch`` is called after every frame time, ``asker`` draws people."""
         builders = {camera: TrackletBuilder(camera, self.tracklet) for camera in self.cameras}
-        run = Run(Identifier(self.identify, Refiner(self.refine), self.cameras))
+        refiner = Refiner(self.refine)
+        prototypes = Prototypes(refiner, asker)
+        run = Run(Identifier(self.identify, refiner, self.cameras, prototypes=prototypes))
         embedded_s: dict[tuple[str, int], float] = {}
         for number in range(1, int(until_s * self.rate_hz) + 2):
             time_s = (number - 1) / self.rate_hz

@@ -6,8 +6,7 @@ import pytest
 from small_videos import write_video
 from tiny_models import write_pipeline
 
-from edge import assemble as module
-from edge.assemble import assemble, pipeline_title
+from edge.assemble import assemble, fronts, pipeline_title
 from edge.backends import Session
 from edge.config.cameras import CamerasFile, load_cameras
 from edge.config.pipeline import PipelineSpec, load_pipeline
@@ -106,9 +105,9 @@ def test_a_batch_never_exceeds_what_one_call_takes_nor_live_the_number_of_camera
 
     spec = pipeline.detect
     fixed, free = load_card("yolox-nano"), load_card("person-det-retail-0013")
-    assert module._frames_per_batch(spec, fixed, None) == 1
-    assert module._frames_per_batch(spec, free, None) == spec.batch_max == 8
-    assert module._frames_per_batch(spec, free, 3) == 3
+    assert fronts._frames_per_batch(spec, fixed, None) == 1
+    assert fronts._frames_per_batch(spec, free, None) == spec.batch_max == 8
+    assert fronts._frames_per_batch(spec, free, 3) == 3
 
 
 def test_a_pipeline_is_called_like_its_folder_or_its_file(tmp_path: Path) -> None:

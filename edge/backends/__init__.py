@@ -7,7 +7,7 @@ card. The backends are listed in :mod:`edge.backends.table` and imported only wh
 from __future__ import annotations
 
 from edge.backends.ports import check_ports
-from edge.backends.session import Port, Session
+from edge.backends.session import Batch, Port, Session
 from edge.backends.table import AUTO, BACKENDS, open_session
 
-__all__ = ["AUTO", "BACKENDS", "Port", "Session", "check_ports", "open_session"]
+__all__ = ["AUTO", "BACKENDS", "Batch", "Port", "Session", "check_ports", "open_session"]

@@ -17,10 +17,11 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
-from edge.backends.session import Port
+from edge.backends.session import Batch, Port
 from edge.errors import MissingExtraError, ModelError, RunError
+from edge.resources import cache_dir
 
-__all__ = ["OnnxRuntimeCudaSession", "OnnxRuntimeSession"]
+__all__ = ["OnnxRuntimeCudaSession", "OnnxRuntimeSession", "OnnxRuntimeTensorRtSession"]
 
 Array = NDArray[np.generic]
 
@@ -58,6 +59,7 @@ class OnnxRuntimeSession:
         path: the ``.onnx`` file, already checked against its card.
         threads: threads one call of :meth:`run` may use.
         card_name: the model's name, for messages.
+        batch: not used; it takes any number of rows.
 
     Raises:
         MissingExtraError: this installation of ONNX Runtime, or this machine, lacks the device.
@@ -65,8 +67,11 @@ class OnnxRuntimeSession:
     """
 
     provider: ClassVar[str] = "CPUExecutionProvider"
+    device: ClassVar[str] = "CPU"
 
-    def __init__(self, path: Path, *, threads: int = 1, card_name: str = "") -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 1, card_name: str = "", batch: Batch | None = None
+    ) -> None:
         self._name = card_name or path.name
         self._check_provider_is_built_in()
         options = onnxruntime.SessionOptions()
@@ -75,7 +80,7 @@ class OnnxRuntimeSession:
         options.log_severity_level = 3  # errors only
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=[self.provider])
+            session = onnxruntime.InferenceSession(str(path), options, providers=self._providers())
         except _ERRORS as error:
             raise ModelError(
                 f"model '{self._name}': ONNX Runtime cannot open {path}: {_one_line(error)}"
@@ -100,6 +105,11 @@ class OnnxRuntimeSession:
         """The network's outputs."""
         return self._outputs
 
+    @property
+    def label(self) -> str:
+        """Who computes, where, and in which precision."""
+        return f"ONNX Runtime {onnxruntime.__version__}, {self.device}, in the graph's precision"
+
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Compute all outputs, by name; see :meth:`edge.backends.session.Session.run`.
 
@@ -123,6 +133,9 @@ class OnnxRuntimeSession:
         """Free the network; calling it again does nothing. Arrays returned earlier stay valid."""
         self._session = None
 
+    def _providers(self) -> list[str | tuple[str, dict[str, str]]]:
+        return [self.provider]
+
     def _check_provider_is_built_in(self) -> None:
         if self.provider not in onnxruntime.get_available_providers():
             raise MissingExtraError(
@@ -135,6 +148,35 @@ class OnnxRuntimeCudaSession(OnnxRuntimeSession):
     """A network run by ONNX Runtime on the first NVIDIA GPU; its arrays still live on the CPU."""
 
     provider: ClassVar[str] = "CUDAExecutionProvider"
+    device: ClassVar[str] = "CUDA"
+
+
+class OnnxRuntimeTensorRtSession(OnnxRuntimeSession):
+    """A network run by ONNX Runtime through TensorRT; what TensorRT cannot do runs on CUDA.
+
+    ONNX Runtime itself keeps engines in the cache folder, and names them after graph, GPU and version.
+    """
+
+    provider: ClassVar[str] = "TensorrtExecutionProvider"
+    device: ClassVar[str] = "TensorRT"
+
+    def _providers(self) -> list[str | tuple[str, dict[str, str]]]:
+        options = {"trt_engine_cache_enable": "False"}
+        cache = cache_dir()
+        if cache is not None:
+            folder = cache / "engines" / "onnxruntime"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError:
+                pass  # built again at every start then
+            else:
+                options = {
+                    "trt_engine_cache_enable": "True",
+                    "trt_engine_cache_path": str(folder),
+                    "trt_timing_cache_enable": "True",
+                    "trt_timing_cache_path": str(folder),
+                }
+        return [(self.provider, options), "CUDAExecutionProvider"]
 
 
 def _port(node: onnxruntime.NodeArg) -> Port:

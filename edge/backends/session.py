@@ -9,7 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Port", "Session"]
+from edge.errors import ConfigError
+
+__all__ = ["Batch", "Port", "Session"]
 
 Array = NDArray[np.generic]
 
@@ -28,6 +30,35 @@ class Port:
     dtype: str
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How many rows one call will have: at least, mostly and at most.
+
+    Only backends that compile for a size care (TensorRT).
+    """
+
+    min: int = 1
+    opt: int = 8
+    max: int = 16
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min <= self.opt <= self.max:
+            raise ConfigError(
+                "batch must be three numbers of 1 or more that do not fall "
+                f"(got {self.min},{self.opt},{self.max})"
+            )
+
+    @classmethod
+    def up_to(cls, most: int) -> Batch:
+        """From one row to ``most``, made for a half of that."""
+        return cls(1, max(1, most // 2), most)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether all calls have the same number of rows."""
+        return self.min == self.max
+
+
 class Session(Protocol):
     """A network that is open and can be run.
 
@@ -42,6 +73,11 @@ class Session(Protocol):
     @property
     def outputs(self) -> tuple[Port, ...]:
         """The network's outputs."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Who computes, where, and in which precision, for people."""
         ...
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -11,10 +11,11 @@ from edge.centralize.density import identity_density
 from edge.centralize.generated import fuse_generated
 from edge.centralize.nfc import NFC, neighbor_centralize
 from edge.centralize.rerank import k_reciprocal_rerank
-from edge.centralize.space import FeatureSpace, FrozenSpace
+from edge.centralize.space import GENERATED, FeatureSpace, FrozenSpace
 from edge.centralize.window import WindowCentralizer
 
 __all__ = [
+    "GENERATED",
     "FeatureSpace",
     "FrozenSpace",
     "MatchCalibration",

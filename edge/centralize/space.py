@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 from edge.centralize.camera_mean import RunningCameraMean
 
-__all__ = ["FeatureSpace", "FrozenSpace"]
+__all__ = ["GENERATED", "FeatureSpace", "FrozenSpace"]
+
+GENERATED = "\0generated"  # the camera that generated pictures come from; no real one is called so
 
 Matrix = NDArray[np.float64]
 
@@ -34,11 +36,13 @@ class FrozenSpace:
     means: what is removed from each camera's embeddings, float64 (d,); empty where nothing is.
     elsewhere: the same for a camera nothing was seen of; None where nothing is removed.
     matrix: float64 (d, d), evens out how one person's embeddings vary; None leaves them as they are.
+    trust: how well the mean of generated pictures is known, 0 to 1.
     """
 
     means: Mapping[str, NDArray[np.float64]]
     elsewhere: NDArray[np.float64] | None
     matrix: Matrix | None
+    trust: float = 1.0
 
     def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
         """Map embeddings into the corrected space.
@@ -101,6 +105,9 @@ class FeatureSpace:
         self._prior_ratio = prior_ratio
         self._memory = memory_embeddings
         self._means = RunningCameraMean(prior=prior_tracks, memory=memory_embeddings)
+        self._prior_tracks = prior_tracks
+        self._generated: NDArray[np.float64] | None = None
+        self._generated_weight = self._drawn = 0.0
         self._scatter: Matrix | None = None
         self._freedom = 0.0
         self._map: Matrix | None = None
@@ -126,6 +133,23 @@ class FeatureSpace:
             self._scatter = scatter if self._scatter is None else self._scatter * decay + scatter
             self._freedom = self._freedom * decay + len(rows) - 1
             self._since_map += len(rows) - 1
+
+    def learn_generated(self, vectors: NDArray[np.float32]) -> None:
+        """Take in embeddings of generated pictures of one more person.
+
+        Generators have a look of their own, as cameras have: their pictures' mean is removed from them. How
+        one person's embeddings vary is not learnt from them.
+
+        Args:
+            vectors: float32 (m, d), unit length.
+        """
+        if len(vectors) == 0:
+            return
+        decay = (1.0 - 1.0 / self._memory) ** len(vectors)
+        total = vectors.sum(axis=0, dtype=np.float64)
+        self._generated = total if self._generated is None else self._generated * decay + total
+        self._generated_weight = self._generated_weight * decay + len(vectors)
+        self._drawn += 1.0
 
     def count_people(self, camera: str, people: int) -> None:
         """Say how many people a camera has seen, as far as is known.
@@ -153,11 +177,15 @@ class FeatureSpace:
     def freeze(self) -> FrozenSpace:
         """The space as it is now. What is learnt later does not change it."""
         known = [str(camera) for camera in self._means.cameras] if self._remove else []
-        return FrozenSpace(
-            means={camera: self._means.mean(camera) for camera in known},
-            elsewhere=self._means.mean(None) if known else None,
-            matrix=self._whitening(),
-        )
+        means = {camera: self._means.mean(camera) for camera in known}
+        elsewhere = self._means.mean(None) if known else None
+        trust = 0.0 if self._remove else 1.0
+        if elsewhere is not None and self._generated is not None:
+            people = self._means.people
+            trust = self._drawn / (self._drawn + self._prior_tracks)
+            own = self._generated / self._generated_weight * (people / (people + self._prior_tracks))
+            means[GENERATED] = trust * own + (1.0 - trust) * elsewhere
+        return FrozenSpace(means=means, elsewhere=elsewhere, matrix=self._whitening(), trust=trust)
 
     def transform(self, vectors: NDArray[np.float32], cameras: Sequence[str]) -> NDArray[np.float64]:
         """Map embeddings into the corrected space as it is now; see :meth:`FrozenSpace.transform`."""

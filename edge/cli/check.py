@@ -212,6 +212,35 @@ def _check_pipeline(report: Report, document: Document | None, wanted: str | Non
         finding.problems.extend(problems_of(error))
         return
     _check_models(report, spec, pipeline_document)
+    if spec.front == "deepstream":
+        _check_deepstream(finding, report, document, spec)
+    from edge.cli.check_worker import worker_notes, worker_problems
+
+    finding.problems.extend(worker_problems(spec.ipg, pipeline_document))
+    if not finding.problems:
+        finding.notes.extend(worker_notes(spec.ipg))
+
+
+def _check_deepstream(
+    finding: Finding, report: Report, document: Document | None, spec: PipelineSpec
+) -> None:
+    """Whether DeepStream is installed and takes each of the cameras."""
+    from edge.config.cameras import check_cameras
+    from edge.fronts.deepstream.driver import require_version
+    from edge.fronts.deepstream.graph import source_of
+
+    try:
+        require_version(spec.deepstream.version)
+    except EdgeError as error:
+        finding.problems.append(error)
+    cameras = check_cameras(report.file)[0] if document is not None else None
+    for number, camera in enumerate(cameras.cameras if cameras is not None else ()):
+        try:
+            source_of(camera)
+        except ConfigError as error:
+            text = str(error).removeprefix(f"camera '{camera.name}': ")
+            if document is not None:
+                report.cameras[number].problems.append(document.problem(("cameras", number, "source"), text))
 
 
 def _check_models(report: Report, spec: PipelineSpec, document: Document) -> None:
@@ -251,7 +280,8 @@ def _check_model(finding: Finding, model: str, document: Document) -> None:
 
 
 def _check_backend(finding: Finding, backend: str, document: Document) -> None:
-    from edge.backends.table import BACKENDS
+    from edge.backends.table import BACKENDS, why_not
+    from edge.errors import MissingExtraError
 
     known = ("auto", *BACKENDS)
     if backend not in known:
@@ -260,6 +290,8 @@ def _check_backend(finding: Finding, backend: str, document: Document) -> None:
                 (finding.kind, "backend"), f"no backend is called '{backend}'; there are: {', '.join(known)}"
             )
         )
+    elif backend != "auto" and (reason := why_not(backend)):
+        finding.problems.append(MissingExtraError(reason))
 
 
 def _as_lines(report: Report) -> Iterable[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Request", "draw_poses", "generate"]
 
 NEEDED = ("torch", "diffusers", "PIL")
+DEMO = "demo-ipg"  # the model that is taken when none is named
 LISTED = 20  # skips that are shown
 
 
@@ -28,9 +29,10 @@ LISTED = 20  # skips that are shown
 class Request:
     """The command line; None where an option was not given."""
 
-    ckpt_dir: Path
+    ckpt_dir: Path | None
     ref_dir: Path
     out_dir: Path
+    model: str | None = None
     pose_dir: Path | None = None
     keypoints: Path | None = None
     preset: str = "fast"
@@ -64,8 +66,7 @@ def generate(request: Request) -> int:
     from edge.ipg.record import claim_folder, fingerprint
     from edge.ipg.references import find_sources
 
-    if not request.ckpt_dir.is_dir():
-        raise ConfigError("is not a folder; give the one with denoising_unet.pth", file=str(request.ckpt_dir))
+    weights = _weights(request)
     sources, skips = find_sources(request.ref_dir, request.out_dir)
     if request.pose_dir is not None:
         poses, more = read_pose_folder(request.pose_dir)
@@ -76,8 +77,8 @@ def generate(request: Request) -> int:
     from edge.ipg.folder import generate as draw_folder
 
     started = time.perf_counter()
-    generator = _open(request, options)
-    claim_folder(request.out_dir, options, poses, fingerprint(request.ckpt_dir), sources)
+    generator = _open(request, weights, options)
+    claim_folder(request.out_dir, options, poses, fingerprint(weights), sources)
     with progress_bars() as progress_of:
         report = draw_folder(generator, poses, sources, progress_of("people"))
     report.skips += skips
@@ -149,22 +150,33 @@ def _drawn(keypoints: Path | None) -> list[PosePicture]:
     return pose_pictures(skeletons)
 
 
-def _open(request: Request, options: Options) -> Any:
+def _weights(request: Request) -> Path:
+    """The folder of the weights: what was named, or the shipped demo-ipg."""
+    if request.ckpt_dir is not None:
+        if request.model is not None:
+            raise ConfigError("--ckpt_dir and --model exclude each other; give one of them")
+        if not request.ckpt_dir.is_dir():
+            raise ConfigError(
+                "is not a folder; give the one with denoising_unet.pth", file=str(request.ckpt_dir)
+            )
+        return request.ckpt_dir
+    from edge.ipg.folder import weights_folder
+
+    return weights_folder(request.model or DEMO)
+
+
+def _open(request: Request, weights: Path, options: Options) -> Any:
     """Load the networks."""
     import torch
 
-    from edge.ipg.devices import choose_device, choose_dtype
-    from edge.ipg.generator import Generator
-    from edge.nets.checkpoints import load_nets
+    from edge.ipg.devices import choose_device
+    from edge.ipg.folder import open_generator
 
     device = choose_device(request.device)
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = request.preset != "exact"
         torch.backends.cuda.matmul.allow_tf32 = request.preset != "exact"
-    dtype = choose_dtype(options, device)
-    return Generator(
-        load_nets(request.ckpt_dir, device=device, dtype=dtype, vae_half=options.vae_half), options
-    )
+    return open_generator(weights, options, device)
 
 
 def _print_report(request: Request, report: Report, poses: int, seconds: float) -> None:

@@ -6,7 +6,7 @@ import json as jsonlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import EdgeError
 
@@ -33,8 +33,9 @@ def list_models(json: bool = False) -> int:
 
     cards = list_cards()
     rows = [_row(card) for card in cards]
+    folders = _folder_rows()
     if json:
-        _print_json({"models": rows})
+        _print_json({"models": rows, "folders": folders})
         return 0
 
     from rich.console import Console
@@ -49,10 +50,14 @@ def list_models(json: bool = False) -> int:
         table.add_column(title, justify="right" if title == "MB" else "left", no_wrap=title != "licence")
     table.add_column("file", overflow="fold")
     for card, row in zip(cards, rows, strict=True):
-        megabytes = f"{card.bytes / 1e6:.1f}"
+        megabytes = "?" if card.bytes is None else f"{card.bytes / 1e6:.1f}"
         licence = card.licence.partition(" (")[0]
         cells = (card.name, card.task, licence, megabytes, _where(row))
         table.add_row(*(Text(cell) for cell in cells))
+    for row in folders:
+        licence = str(row["licence"]).partition(" (")[0]
+        where = row["path"] or f"missing: {', '.join(row['files'])}; docs/ipg.md"
+        table.add_row(*(Text(str(cell)) for cell in (row["name"], row["task"], licence, "?", where)))
     console.print(table)
     if any(row["status"] != "found" for row in rows):
         console.print(
@@ -168,7 +173,7 @@ def _row(card: ModelCard) -> dict[str, object]:
 
     status, path = "missing", None
     for place in locate_weights(card):
-        right = place.stat().st_size == card.bytes
+        right = card.bytes is None or place.stat().st_size == card.bytes
         if right or path is None:
             status, path = ("found" if right else "wrong-size"), str(place)
         if right:
@@ -185,6 +190,27 @@ def _row(card: ModelCard) -> dict[str, object]:
         "status": status,
         "path": path,
     }
+
+
+def _folder_rows() -> list[dict[str, Any]]:
+    """What ``list`` knows about networks that are a folder of files."""
+    from edge.config.folder_card import find_folder, list_folder_cards
+
+    rows: list[dict[str, Any]] = []
+    for card in list_folder_cards():
+        place = find_folder(card)
+        rows.append(
+            {
+                "name": card.name,
+                "task": card.task,
+                "licence": card.licence,
+                "origin": card.origin,
+                "files": list(card.files.values()),
+                "status": "missing" if place is None else "found",
+                "path": None if place is None else str(place),
+            }
+        )
+    return rows
 
 
 def _where(row: dict[str, object]) -> str:

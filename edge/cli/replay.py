@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ ABLATED = {
     "camera_mean": "no camera mean",
     "whiten": "no whitening",
     "calibration": "no learnt calibration",
+    "prototypes": "no generated views",
 }
 
 
@@ -49,6 +50,8 @@ class Request:
     query: bool = False
     ablation: bool = False
     plot: Path | None = None
+    ipg: Path | None = None
+    eta: float | None = None
     json: bool = False
 
 
@@ -58,6 +61,7 @@ class _Stream:
 
     pictures: those that have an embedding; vectors: theirs, float32 (n, d); groups: them as tracklets.
     model: what made the embeddings; skips: what was left out.
+    drawn: for each group the embeddings of what was generated of it, float32 (m, d); empty where nothing was.
     """
 
     pictures: Sequence[Picture]
@@ -65,6 +69,7 @@ class _Stream:
     groups: Sequence[CropTracklet]
     model: str
     skips: Sequence[Skip]
+    drawn: Sequence[NDArray[np.float32]] = ()
 
 
 def replay(request: Request) -> int:
@@ -92,11 +97,13 @@ def replay(request: Request) -> int:
     with progress_bars() as progress_of:
         stream = _gather(request, market, pipeline, progress_of)
         _require_returns(request, stream.pictures)
-        score = _play(stream, pipeline, uses, request.window_s, progress_of("replay"))
+        eta = pipeline.ipg.eta if request.eta is None else request.eta
+        score = _play(stream, pipeline, uses, request.window_s, eta, progress_of("replay"))
         ablation: dict[str, ReplayScore] = {}
-        for name, title in ABLATED.items() if request.ablation else ():
+        ablated = {name: title for name, title in ABLATED.items() if name != "prototypes" or stream.drawn}
+        for name, title in ablated.items() if request.ablation else ():
             less = replace(uses, **{name: False})
-            ablation[name] = _play(stream, pipeline, less, request.window_s, progress_of(title))
+            ablation[name] = _play(stream, pipeline, less, request.window_s, eta, progress_of(title))
     window_s = pipeline.identify.revise_s if request.window_s is None else request.window_s
     report = Report(score, ablation, ABLATED, uses, window_s, stream.model, market.junk, stream.skips)
     if request.plot is not None:
@@ -114,6 +121,12 @@ def _ingredients(request: Request) -> Ingredients:
 
     if request.embed is not None and request.features is not None:
         raise ConfigError("--embed and --features exclude each other; give one of them")
+    if request.features is not None and request.ipg is not None:
+        raise ConfigError("generated pictures are described by a model, so --ipg needs --embed")
+    if request.eta is not None and request.ipg is None:
+        raise ConfigError("is the weight of generated pictures; give --ipg DIR too", key="--eta")
+    if request.eta is not None and not (math.isfinite(request.eta) and request.eta >= 0):
+        raise ConfigError(f"must be a number of 0 or more (got {request.eta:g})", key="--eta")
     window_s = request.window_s
     if window_s is not None and not (math.isfinite(window_s) and 0 < window_s <= WINDOW_MAX_S):
         raise ConfigError(f"must be seconds above 0, at most a year (got {window_s:g})", key="--window-s")
@@ -150,8 +163,10 @@ def _gather(request: Request, market: MarketSet, pipeline: PipelineSpec, progres
     from edge.evaluate.feature_file import read_feature_file
     from edge.evaluate.features import open_describer
     from edge.evaluate.market import DISTRACTOR
-    from edge.evaluate.replay_set import embed_stream, look_up_stream
+    from edge.evaluate.replay_set import embed_drawn, embed_stream, look_up_stream
 
+    generated: dict[str, NDArray[np.float32]] = {}
+    more: list[Skip] = []
     if request.features is not None:
         model = str(request.features)
         found = look_up_stream(market, read_feature_file(request.features))
@@ -161,14 +176,38 @@ def _gather(request: Request, market: MarketSet, pipeline: PipelineSpec, progres
         with open_describer(spec) as describer:
             model = describer.name
             found = embed_stream(market, describer, cache=cache_folder(), progress_of=progress_of)
+            if request.ipg is not None:
+                generated, more = embed_drawn(
+                    market, request.ipg, describer, cache=cache_folder(), progress_of=progress_of
+                )
     sent = [
         row
         for row, picture in enumerate(found.pictures)
         if request.distractors or picture.person != DISTRACTOR
     ]
     pictures = [found.pictures[row] for row in sent]
-    skips = (*market.skips, *found.skips)
-    return _Stream(pictures, found.vectors[sent], group_pictures(pictures), model, skips)
+    skips = (*market.skips, *found.skips, *more)
+    vectors, groups = found.vectors[sent], group_pictures(pictures)
+    drawn = _drawn_of(groups, pictures, generated, vectors.shape[1]) if generated else ()
+    return _Stream(pictures, vectors, groups, model, skips, drawn)
+
+
+def _drawn_of(
+    groups: Sequence[CropTracklet],
+    pictures: Sequence[Picture],
+    generated: Mapping[str, NDArray[np.float32]],
+    dim: int,
+) -> list[NDArray[np.float32]]:
+    """What was generated of each tracklet: from one picture, that in its middle or the next that has any."""
+    import numpy as np
+
+    found = []
+    for group in groups:
+        middle = len(group.rows) // 2
+        names = [pictures[row].name for row in (*group.rows[middle:], *reversed(group.rows[:middle]))]
+        own = next((generated[name] for name in names if name in generated), None)
+        found.append(np.zeros((0, dim), np.float32) if own is None else own)
+    return found
 
 
 def _play(
@@ -176,12 +215,20 @@ def _play(
     pipeline: PipelineSpec,
     uses: Ingredients,
     window_s: float | None,
+    eta: float,
     progress: Progress | None,
 ) -> ReplayScore:
     from edge.evaluate import replay as stage
 
     refine, identify = stage.replay_specs(pipeline.refine, pipeline.identify, uses, window_s)
     said = stage.replay(
-        stream.groups, stream.vectors, refine, identify, model=stream.model, progress=progress
+        stream.groups,
+        stream.vectors,
+        refine,
+        identify,
+        model=stream.model,
+        drawn=stream.drawn if uses.prototypes else (),
+        eta=eta,
+        progress=progress,
     )
     return stage.score_replay(stream.groups, said)

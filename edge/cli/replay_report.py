@@ -87,7 +87,7 @@ def print_report(report: Report) -> None:
 def _title(report: Report) -> str:
     off = [
         report.titles[name]
-        for name in ("nfc", "camera_mean", "whiten", "calibration")
+        for name in ("nfc", "camera_mean", "whiten", "calibration", "prototypes")
         if not getattr(report.uses, name)
     ]
     return ", ".join([report.model, f"revised for {report.window_s:g} s", *off])

@@ -14,9 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 __all__ = ["CardInput", "DecoderName", "DecoderOptions", "ModelCard"]
 
-DecoderName = Literal["yolox", "yolov8", "yolo-end2end", "boxes-scores", "embedding"]
+DecoderName = Literal["yolox", "yolov8", "yolo-end2end", "boxes-scores", "embedding", "pictures"]
 Triple = tuple[float, float, float]
 Dimension = Annotated[int, Field(gt=0)] | None
+
+_DECODERS_OF: dict[str, tuple[str, ...]] = {"embed": ("embedding",), "generate": ("pictures",)}
+_DETECTORS = tuple(
+    name for name in get_args(DecoderName) if not any(name in own for own in _DECODERS_OF.values())
+)
 
 # One path component that is the same file name on every system: no separator, no drive, no leading dot.
 PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
@@ -89,10 +94,13 @@ class ModelCard(_Part):
     """One network: its file, its rights, its ports, its advised numbers."""
 
     name: str = Field(max_length=64, description="Name in pipelines and commands; the folder's name.")
-    task: Literal["detect", "embed"] = Field(description="What it is for.")
+    task: Literal["detect", "embed", "generate"] = Field(description="What it is for.")
     file: str = Field(max_length=128, description="File name of the weights, without any folder.")
-    bytes: int = Field(gt=0, description="Size of that file in bytes.")
-    sha256: str = Field(description="SHA-256 of that file, 64 lower-case hexadecimal digits.")
+    bytes: int | None = Field(gt=0, description="Size of that file in bytes; null where sha256 is.")
+    sha256: str | None = Field(
+        description="SHA-256 of that file, 64 lower-case hexadecimal digits; null where nobody gives one; "
+        "it is then compared name by name with its network."
+    )
     licence: str = Field(min_length=1, description="Licence of the weights and what is known of it.")
     origin: str = Field(min_length=1, description="Where the file comes from: repository@commit: path.")
     url: str | None = Field(default=None, description="Where the very same file can be downloaded.")
@@ -127,8 +135,8 @@ class ModelCard(_Part):
 
     @field_validator("sha256")
     @classmethod
-    def _sha256_is_a_digest(cls, sha256: str) -> str:
-        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+    def _sha256_is_a_digest(cls, sha256: str | None) -> str | None:
+        if sha256 is not None and not re.fullmatch(r"[0-9a-f]{64}", sha256):
             raise ValueError("must be 64 lower-case hexadecimal digits")
         return sha256
 
@@ -143,14 +151,16 @@ class ModelCard(_Part):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> ModelCard:
-        if (self.task == "embed") != (self.decoder == "embedding"):
-            allowed = [
-                name for name in get_args(DecoderName) if (name == "embedding") == (self.task == "embed")
-            ]
+        if (self.sha256 is None) != (self.bytes is None):
+            raise ValueError("bytes and sha256 are both known or both null")
+        if self.sha256 is None and (self.url is not None or self.file.endswith(".onnx")):
+            raise ValueError("sha256 may be null only for torch weights that have no url")
+        allowed = _DECODERS_OF.get(self.task, _DETECTORS)
+        if self.decoder not in allowed:
             raise ValueError(f"task '{self.task}' needs one of these decoders: {', '.join(allowed)}")
         if self.task == "embed":
             self._check_embedding()
-        else:
+        elif self.task == "detect":
             self._check_detection()
         return self
 
@@ -175,8 +185,11 @@ class ModelCard(_Part):
 
     @property
     def fingerprint(self) -> str:
-        """Name and first digits of the sha256; embeddings of different fingerprints are never compared."""
-        return f"{self.name}@{self.sha256[:12]}"
+        """Name and first digits of the sha256; embeddings of different fingerprints are never compared.
+
+        Where the card knows no sha256, :func:`edge.config.weights.identified` takes the file's.
+        """
+        return f"{self.name}@{(self.sha256 or 'unknown')[:12]}"
 
     @property
     def input_shape(self) -> tuple[int | None, int, int, int]:

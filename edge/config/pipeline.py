@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.config.document import Document, load_document
+from edge.config.ipg import IpgSpec
 from edge.config.numbers import Number, Whole
 from edge.config.paths import is_file, is_path, path_from
 from edge.config.validate import PlacedError, folder_of, validate
@@ -21,10 +22,12 @@ __all__ = [
     "AppearanceSpec",
     "ChannelSpec",
     "CropSpec",
+    "DeepStreamSpec",
     "DetectSpec",
     "EmbedSpec",
     "GateSpec",
     "IdentifySpec",
+    "IpgSpec",
     "MatchSpec",
     "MotionSpec",
     "PipelineSpec",
@@ -234,7 +237,17 @@ class GateSpec(_Spec):
         default=True, description="Compare places on the ground, where cameras are calibrated."
     )
     travel: bool = Field(
-        default=True, description="Compare gaps with travel times, where there is a topology."
+        default=True,
+        description="Compare gaps with travel times, given by a topology or learnt.",
+    )
+    travel_learn: bool = Field(
+        default=True, description="Learn travel times from sure matches, where the topology names none."
+    )
+    travel_sure: Share = Field(
+        default=0.9, description="Probability by looks alone from which a match is sure enough for that."
+    )
+    travel_prior: Number = Field(
+        default=10.0, gt=0, le=1e6, description="Sure matches of two cameras of which half is believed."
     )
     hard: bool = Field(
         default=False, description="Never join what place or time rules out; else it speaks against it."
@@ -322,10 +335,48 @@ class SinkSpec(_Spec):
     video: bool = Field(default=False, description="An annotated video for each camera.")
 
 
+class DeepStreamSpec(_Spec):
+    """How DeepStream finds and follows people, where ``front`` is ``deepstream``."""
+
+    version: Literal["auto", "7.1", "9.1"] = Field(
+        default="auto", description="Generation of DeepStream; auto takes the one that is installed."
+    )
+    tracker: Literal["nvdcf", "nvdeepsort"] = Field(default="nvdcf", description="The low-level tracker.")
+    reid: Literal["secondary", "tracker"] = Field(
+        default="secondary",
+        description="Where people are embedded: by a second nvinfer, or inside the tracker (nvdeepsort "
+        "always does that).",
+    )
+    precision: Literal["fp32", "fp16", "int8"] = Field(
+        default="fp16", description="What TensorRT may compute in; int8 needs a graph that is quantized."
+    )
+    width: Whole = Field(default=1920, ge=64, le=7680, description="Width of a picture in the batch.")
+    height: Whole = Field(default=1080, ge=64, le=4320, description="Height of a picture in the batch.")
+    batch_wait_ms: Number = Field(
+        default=40.0, gt=0, le=10_000, description="Longest wait for a frame of every camera."
+    )
+    interval: Whole = Field(
+        default=0, ge=0, le=100, description="Batches between two that the detector looks at."
+    )
+    frame_rate: Number = Field(
+        default=25.0, gt=0, le=240, description="Frames per second of the cameras, for trackers count frames."
+    )
+    rest_port: Whole = Field(
+        default=9000,
+        ge=0,
+        le=65535,
+        description="Port on loopback at which cameras are added and removed; 0: none.",
+    )
+
+
 class PipelineSpec(_Spec):
     """The whole of pipeline.yaml."""
 
     description: str = Field(default="", max_length=500, description="What it is for.")
+    front: Literal["native", "deepstream"] = Field(
+        default="native", description="Who decodes, detects and tracks: this program, or DeepStream."
+    )
+    deepstream: DeepStreamSpec = Field(default_factory=DeepStreamSpec)
     detect: DetectSpec
     track: TrackSpec = Field(default_factory=TrackSpec)
     crop: CropSpec = Field(default_factory=CropSpec)
@@ -335,6 +386,7 @@ class PipelineSpec(_Spec):
     identify: IdentifySpec = Field(default_factory=IdentifySpec)
     channel: ChannelSpec = Field(default_factory=ChannelSpec)
     sink: SinkSpec = Field(default_factory=SinkSpec)
+    ipg: IpgSpec = Field(default_factory=IpgSpec)
 
     @model_validator(mode="after")
     def _a_new_track_survives_the_detector(self) -> PipelineSpec:

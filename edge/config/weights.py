@@ -27,6 +27,7 @@ __all__ = [
     "Progress",
     "find_weights",
     "how_to_get",
+    "identified",
     "locate_weights",
     "pull",
     "pull_folder",
@@ -116,6 +117,8 @@ def verify(card: ModelCard, path: Path | None = None) -> Path:
             raise ModelError(
                 f"model '{card.name}': {path} is empty (0 bytes); replace it; {how_to_get(card)}"
             )
+        if card.sha256 is None:
+            return path
         if status.st_size != card.bytes:
             raise ModelError(
                 f"model '{card.name}': {path} has {status.st_size} bytes, but its card says {card.bytes}; "
@@ -134,6 +137,22 @@ def verify(card: ModelCard, path: Path | None = None) -> Path:
         )
     _verified.add((*stamp, card.sha256))
     return path
+
+
+def identified(card: ModelCard, path: Path) -> ModelCard:
+    """The card with size and SHA-256 of the file in use, where it knows none itself.
+
+    Embeddings made with other weights are so never taken for the same.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    if card.sha256 is not None:
+        return card
+    try:
+        return card.model_copy(update={"bytes": path.stat().st_size, "sha256": _sha256(path)})
+    except OSError as error:
+        raise ModelError(f"model '{card.name}': cannot read {path}: {error.strerror or error}") from None
 
 
 def pull_folder() -> Path:
@@ -183,8 +202,9 @@ def pull(card: ModelCard, progress: Progress | None = None, *, folder: Path | No
 
 def how_to_get(card: ModelCard) -> str:
     """One clause that says how to come by a card's weights; without credentials."""
+    size = "" if card.bytes is None else f" ({card.bytes} bytes)"
     by_hand = (
-        f"put '{card.file}' ({card.bytes} bytes) into {pull_folder()}, or name its folder in "
+        f"put '{card.file}'{size} into {pull_folder()}, or name its folder in "
         f"EDGE_PRETRAINED; its origin is {card.origin}"
     )
     if card.url is None:
@@ -200,27 +220,28 @@ def _download(card: ModelCard, url: str, part: Path, progress: Progress | None) 
         OSError: ``part`` cannot be written.
     """
     digest = hashlib.sha256()
+    wanted, wanted_bytes = card.sha256 or "", card.bytes or 0  # a card with a URL knows both
     done_bytes = 0
     with part.open("xb") as file:
         with _open_url(card, url) as response:
             while chunk := _read_chunk(card, response, done_bytes):
                 done_bytes += len(chunk)
-                if done_bytes > card.bytes:
-                    raise ModelError(f"{_failed(card)} sent more than the {card.bytes} bytes of its card")
+                if done_bytes > wanted_bytes:
+                    raise ModelError(f"{_failed(card)} sent more than the {wanted_bytes} bytes of its card")
                 digest.update(chunk)
                 file.write(chunk)
                 if progress is not None:
-                    progress(done_bytes, card.bytes)
+                    progress(done_bytes, wanted_bytes)
         file.flush()
         os.fsync(file.fileno())
-    if done_bytes != card.bytes:
+    if done_bytes != wanted_bytes:
         raise ModelError(
-            f"{_failed(card)} broke off after {done_bytes} of {card.bytes} bytes; run the command again"
+            f"{_failed(card)} broke off after {done_bytes} of {wanted_bytes} bytes; run the command again"
         )
-    if digest.hexdigest() != card.sha256:
+    if digest.hexdigest() != wanted:
         raise ModelError(
             f"{_failed(card)} sent another file: sha256 {digest.hexdigest()[:12]}…, but the card says "
-            f"{card.sha256[:12]}…; nothing was kept; its origin is {card.origin}"
+            f"{wanted[:12]}…; nothing was kept; its origin is {card.origin}"
         )
 
 

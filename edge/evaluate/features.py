@@ -77,15 +77,15 @@ def open_describer(spec: EmbedSpec) -> Iterator[Describer]:
     """
     from edge.backends import check_ports, open_session
     from edge.config.catalog import load_card
-    from edge.config.weights import find_weights
+    from edge.config.weights import find_weights, identified
     from edge.stages.embed import Embedder
 
     card = load_card(spec.model)
     if card.task != "embed":
         raise ConfigError(f"model '{card.name}' is made to {card.task}, not to embed")
-    session = open_session(
-        find_weights(card), backend=spec.backend, threads=spec.threads, card_name=card.name
-    )
+    file = find_weights(card)
+    card = identified(card, file)
+    session = open_session(file, backend=spec.backend, threads=spec.threads, card_name=card.name)
     try:
         check_ports(session, card)
         yield Describer(Embedder(card, session, spec), spec)

@@ -23,7 +23,7 @@ from edge.centralize import expected_calibration_error, reliability
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.evaluate.crop_tracklets import CropTracklet, camera_name, make_tracklets
 from edge.evaluate.identity_score import Ints, idf1_of, score_identities
-from edge.records import Decision, Settled
+from edge.records import Arrivals, Crop, Decision, Prototype, Settled, Tracklet
 from edge.stages.identify import Identifier, Outcome
 from edge.stages.refine import Refiner
 
@@ -45,12 +45,14 @@ class Ingredients:
     camera_mean: each camera's mean is removed.
     whiten: how one person's embeddings vary is evened out.
     calibration: the match probability is learnt for each pair of cameras.
+    prototypes: what was generated joins the real visits, where there is any.
     """
 
     nfc: bool = True
     camera_mean: bool = True
     whiten: bool = True
     calibration: bool = True
+    prototypes: bool = True
 
 
 def replay_specs(
@@ -149,9 +151,13 @@ def replay(
     identify: IdentifySpec,
     *,
     model: str = "",
+    drawn: Sequence[NDArray[np.float32]] = (),
+    eta: float = 1.0,
     progress: Progress | None = None,
 ) -> Replayed:
     """Send tracklets through refine and identify.
+
+    What was generated of a tracklet's pictures comes together with it, as from a worker that is always done.
 
     Args:
         groups: from :func:`edge.evaluate.crop_tracklets.group_pictures`.
@@ -159,6 +165,8 @@ def replay(
         refine: from :func:`replay_specs`.
         identify: likewise.
         model: what made the embeddings.
+        drawn: for each group float32 (m, d), unit length: what was generated of it, m may be 0; or nothing.
+        eta: weight of each generated picture of a tracklet beside the tracklet, which weighs 1.
         progress: called with (tracklets sent, tracklets in all).
     """
     cameras = sorted({group.camera for group in groups})
@@ -169,6 +177,8 @@ def replay(
         heard.expect(tracklet.uid)
         begin_s = time.perf_counter()
         identifier.add([tracklet])
+        if len(drawn) and len(drawn[index]):
+            identifier.offer(Arrivals((_prototype(tracklet, drawn[index], eta),)))
         outcome = identifier.advance(tracklet.ended_at_ns + 1)
         took_ms[index] = (time.perf_counter() - begin_s) * 1e3
         heard.take(outcome)
@@ -185,6 +195,25 @@ def replay(
         took_ms=took_ms,
         probabilities=np.array([said for said, _ in heard.sayings], dtype=np.float64),
         right=np.array([was for _, was in heard.sayings], dtype=bool),
+    )
+
+
+def _prototype(tracklet: Tracklet, drawn: NDArray[np.float32], eta: float) -> Prototype:
+    """What was generated of a tracklet, as a worker would have said it; whose it is, its reference shows."""
+    nothing = np.zeros((0, 0, 3), np.uint8)
+    return Prototype(
+        identity=0,
+        version=1,
+        made_at_ns=tracklet.ended_at_ns,
+        real=tracklet.vector,
+        generated=drawn,
+        eta=eta,
+        poses=tuple(str(number) for number in range(len(drawn))),
+        rejected=0,
+        model=tracklet.model,
+        generator="",
+        reference=Crop(tracklet.camera, tracklet.track, 0, tracklet.ended_at_ns, CROP_WEIGHT, nothing),
+        pictures_bgr_mhwc=nothing[None, :0],
     )
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from edge.errors import ConfigError
 from edge.evaluate.feature_file import FeatureFile
 from edge.evaluate.features import Describer, embed_pictures
-from edge.evaluate.market import GALLERY, QUERY, MarketSet, Picture, Skip
-from edge.evaluate.retrieval_set import ProgressOf
+from edge.evaluate.market import GALLERY, QUERY, MarketSet, Picture, Skip, read_generated
+from edge.evaluate.retrieval_set import GENERATED, ProgressOf
 
-__all__ = ["StreamSet", "embed_stream", "look_up_stream"]
+__all__ = ["StreamSet", "embed_drawn", "embed_stream", "look_up_stream"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +52,51 @@ def embed_stream(
             )
         parts.append(_usable(pictures, features.vectors, features.usable, failed))
     return _joined(parts)
+
+
+def embed_drawn(
+    market: MarketSet, folder: Path, describer: Describer, *, cache: Path | None, progress_of: ProgressOf
+) -> tuple[dict[str, NDArray[np.float32]], list[Skip]]:
+    """Describe what was generated (IPG) of a set's pictures.
+
+    Args:
+        market: the set; its query may be empty.
+        folder: holds ``query_gen/``, ``bounding_box_test_gen/`` or both, see :mod:`edge.evaluate.market`.
+        describer: the network that described the set.
+        cache: as in :func:`edge.evaluate.retrieval_set.embed_set`.
+        progress_of: likewise.
+
+    Returns:
+        Name of a picture -> float32 (m, d), unit length, of what was generated of it; and files left out.
+
+    Raises:
+        ConfigError: there is no such folder, or nothing in it belongs to the set.
+        ModelError: the network's output is not what its card says.
+    """
+    if not any((folder / (place + GENERATED)).is_dir() for place in (QUERY, GALLERY)):
+        raise ConfigError(f"holds neither {QUERY}{GENERATED}/ nor {GALLERY}{GENERATED}/", file=str(folder))
+    drawn: dict[str, NDArray[np.float32]] = {}
+    skips: list[Skip] = []
+    for place, pictures in _places(market):
+        found, strangers = read_generated(folder / (place + GENERATED), pictures)
+        skips += strangers
+        paths = [path for group in found.values() for path in group]
+        if not paths:
+            continue
+        features, failed = embed_pictures(
+            paths, describer, cache=cache, progress=progress_of(place + GENERATED)
+        )
+        skips += failed
+        row_of = {path: row for row, path in enumerate(paths) if features.usable[row]}
+        for name, group in found.items():
+            rows = [row_of[path] for path in group if path in row_of]
+            if rows:
+                vectors = features.vectors[rows]
+                drawn[name] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not drawn:
+        first = f"; the first of {len(skips)} files: {skips[0].path.name} {skips[0].reason}" if skips else ""
+        raise ConfigError(f"holds no usable picture generated for this set{first}", file=str(folder))
+    return drawn, skips
 
 
 def look_up_stream(market: MarketSet, file: FeatureFile) -> StreamSet:

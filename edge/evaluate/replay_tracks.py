@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.evaluate.mot import MotBoxes, read_mot
 from edge.evaluate.site_score import SiteScore, score_site
-from edge.evaluate.tracklet_log import TrackletLog
+from edge.evaluate.tracklet_log import Drawn, TrackletLog
 from edge.stages.identify import GroundPlane, Identifier, TravelTime
 from edge.stages.refine import Refiner
 from edge.stages.sink.folder import writing
@@ -25,18 +25,23 @@ SWITCHES: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     "camera_mean": {"refine": {"camera_mean": False}},
     "gates": {"identify": {"gates": {"ground": False, "travel": False}}},
     "nfc": {"refine": {"neighbours": 0, "neighbours_one_camera": 0}},
+    "prototypes": {},
 }
-"""Ingredient to what switches it off, by section of the pipeline."""
+"""Ingredient to what switches it off, by section of the pipeline; ``prototypes`` are just not told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a recorded run is played with."""
+    """What a recorded run is played with.
+
+    drawn: what of the prototypes; "as it was" is exact as long as nothing else was changed.
+    """
 
     refine: RefineSpec
     identify: IdentifySpec
     grounds: Mapping[str, GroundPlane] = field(default_factory=dict)
     travel: Mapping[tuple[str, str], TravelTime] = field(default_factory=dict)
+    drawn: Drawn = "as it was"
 
 
 def without(settings: Settings, ingredient: str) -> Settings:
@@ -47,6 +52,7 @@ def without(settings: Settings, ingredient: str) -> Settings:
         IdentifySpec.model_validate(settings.identify.model_dump() | dict(off.get("identify", {}))),
         settings.grounds,
         settings.travel,
+        "nothing" if ingredient == "prototypes" else "by reference",
     )
 
 
@@ -72,7 +78,7 @@ def replay_tracks(log: TrackletLog, settings: Settings, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     sink = MotSink(folder, log.cameras)
     try:
-        for outcome in log.play(identifier):
+        for outcome in log.play(identifier, settings.drawn):
             sink.decide(outcome.decisions)
             for settled in outcome.settled:
                 sink.settle(settled)

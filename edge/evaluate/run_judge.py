@@ -45,7 +45,8 @@ class RunJudge:
         results = {camera: read_mot(self._folder / "tracks" / f"{camera}.txt") for camera in truths}
         found = score_site(truths, results).as_json()
         found["people"] = {str(one): who for one, who in match_people(truths, results).items()}
-        found["without"] = {name: self._less(name) for name in SWITCHES}
+        left_out = [name for name in SWITCHES if name != "prototypes" or self._log.prototypes]
+        found["without"] = {name: self._less(name) for name in left_out}
         return found
 
     def _less(self, ingredient: str) -> dict[str, object]:

@@ -14,12 +14,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
-from edge.records import Tracklet
+from edge.evaluate.drawn_log import pack_arrivals, unpack_arrivals, without_pictures
+from edge.records import Arrivals, Tracklet
 from edge.stages.identify import Identifier, Outcome
 
 __all__ = ["Recorder", "TrackletLog", "load_log", "save_log"]
@@ -27,8 +29,13 @@ __all__ = ["Recorder", "TrackletLog", "load_log", "save_log"]
 FORMAT = "edge-reid/tracklets/1"
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 
-Told = tuple[Tracklet, ...] | int
-"""Tracklets that were added together, or the event time in ns at which decisions were asked for."""
+Told = tuple[Tracklet, ...] | Arrivals | int
+"""Tracklets that were added together, prototypes that had come, or the event time in ns at which decisions
+were asked for."""
+
+Drawn = Literal["as it was", "by reference", "nothing"]
+"""What of the prototypes is told again. Where identities bear other numbers than in the run, a prototype is
+given to whom its reference shows, ``by reference``."""
 
 
 class TrackletLog:
@@ -48,20 +55,34 @@ class TrackletLog:
         if tracklets:
             self.told.append(tuple(replace(tracklet, crops=()) for tracklet in tracklets))
 
+    def offer(self, arrivals: Arrivals) -> None:
+        """Note that prototypes had come."""
+        self.told.append(without_pictures(arrivals))
+
     def advance(self, now_ns: int) -> None:
         """Note that decisions were asked for."""
         self.told.append(now_ns)
+
+    @property
+    def prototypes(self) -> int:
+        """How many prototypes had come."""
+        return sum(len(told.prototypes) for told in self.told if isinstance(told, Arrivals))
 
     @property
     def tracklets(self) -> int:
         """How many tracklets have ended."""
         return sum(one.closed for told in self.told if isinstance(told, tuple) for one in told)
 
-    def play(self, identifier: Identifier) -> Iterator[Outcome]:
+    def play(self, identifier: Identifier, drawn: Drawn = "as it was") -> Iterator[Outcome]:
         """Tell another identifier the same, to the end; yields what it says."""
         for told in self.told:
             if isinstance(told, tuple):
                 identifier.add(told)
+            elif isinstance(told, Arrivals):
+                if drawn == "by reference":
+                    identifier.offer(Arrivals(tuple(replace(one, identity=0) for one in told.prototypes)))
+                elif drawn == "as it was":
+                    identifier.offer(told)
             else:
                 yield identifier.advance(told)
         yield identifier.close()
@@ -83,6 +104,11 @@ class Recorder:
         """Take new, grown or ended tracklets."""
         self._log.add(tracklets)
         self._identifier.add(tracklets)
+
+    def offer(self, arrivals: Arrivals) -> None:
+        """Take generated views of people."""
+        self._log.offer(arrivals)
+        self._identifier.offer(arrivals)
 
     def advance(self, now_ns: int) -> Outcome:
         """Decide what is due at this event time."""
@@ -130,10 +156,12 @@ def save_log(log: TrackletLog, path: Path) -> None:
             arrays[name] = np.concatenate([value.ravel() for value in values])
         else:
             plain[name] = values
+    drawn, arrays["drawn"] = pack_arrivals([told for told in log.told if isinstance(told, Arrivals)])
     head = {
         "format": FORMAT,
         "cameras": log.cameras,
-        "told": [[len(told)] if isinstance(told, tuple) else told for told in log.told],
+        "told": [_mark(told) for told in log.told],
+        "drawn": drawn,
         "shapes": shapes,
         "plain": plain,
     }
@@ -158,18 +186,29 @@ def load_log(path: Path) -> TrackletLog:
             head = json.loads(str(found["head"]))
             if head["format"] != FORMAT:
                 raise ValueError(head["format"])
+            arrivals = unpack_arrivals(head["drawn"], found["drawn"]) if "drawn" in head else []
             columns = {name: _cut(found[name], shapes) for name, shapes in head["shapes"].items()}
         columns |= {name: [_plain(value) for value in values] for name, values in head["plain"].items()}
         rows = zip(*(columns[name] for name in _NAMES), strict=True)
         sent = iter([Tracklet(**dict(zip(_NAMES, row, strict=True)), crops=()) for row in rows])
-        told: list[Told] = [
-            tuple(next(sent) for _ in range(one[0])) if isinstance(one, list) else int(one)
-            for one in head["told"]
-        ]
+        drawn = iter(arrivals)
+        told: list[Told] = []
+        for one in head["told"]:
+            if isinstance(one, list):
+                told.append(tuple(next(sent) for _ in range(one[0])))
+            else:
+                told.append(next(drawn) if one == "drawn" else int(one))
         return TrackletLog(head["cameras"], told)
     except _UNREADABLE as error:
         reason = (isinstance(error, OSError) and error.strerror) or "not a file of recorded tracklets"
         raise ConfigError(f"cannot be read: {reason}; record the run again", file=str(path)) from None
+
+
+def _mark(told: Told) -> object:
+    """What stands for it in the file's list: [how many tracklets], "drawn", or the time."""
+    if isinstance(told, tuple):
+        return [len(told)]
+    return "drawn" if isinstance(told, Arrivals) else told
 
 
 _NAMES = tuple(field.name for field in fields(Tracklet) if field.name != "crops")

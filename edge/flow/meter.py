@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["MeterSnapshot", "StageMeter"]
+__all__ = ["MeterSnapshot", "StageMeter", "percentile_ms"]
 
 _STEPS_PER_DOUBLING = 8
 _SMALLEST_S = 1e-6
@@ -76,14 +77,19 @@ class StageMeter:
             name=self.name,
             items=items,
             drops=drops,
-            p50_ms=_percentile_ms(counts, 0.50),
-            p95_ms=_percentile_ms(counts, 0.95),
+            p50_ms=percentile_ms(counts, 0.50),
+            p95_ms=percentile_ms(counts, 0.95),
             busy_s=busy_s,
         )
 
+    def counts(self) -> list[int]:
+        """Return the histogram so far, for :func:`percentile_ms` of a difference of two."""
+        with self._lock:
+            return list(self._counts)
 
-def _percentile_ms(counts: list[int], share: float) -> float:
-    """Return the middle of the bucket in which ``share`` of all items is reached."""
+
+def percentile_ms(counts: Sequence[int], share: float) -> float:
+    """Return the middle of the bucket in which ``share`` of all items is reached; 0 when there is none."""
     total = sum(counts)
     if total == 0:
         return 0.0

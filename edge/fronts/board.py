@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edge.errors import EdgeError, SourceError, StageError
 from edge.flow import ChannelStats
-from edge.fronts.parts import Reader
+from edge.fronts.parts import Watched
 from edge.stages.capture import CameraState
 from edge.stages.sink import CameraLine, CameraRow
 
@@ -24,7 +24,7 @@ _LEVELS = {"connected": logging.INFO, "ended": logging.INFO}
 class _Post:
     """One camera: who reads it, what its lane has done, and how fast it was lately."""
 
-    reader: Reader
+    reader: Watched
     stats: Callable[[], ChannelStats]
     sampled_s: float = 0.0
     sampled_frames: int = 0
@@ -41,7 +41,7 @@ class Board:
         self._posts: dict[str, _Post] = {}
         self._failures: dict[str, EdgeError] = {}
 
-    def attach(self, reader: Reader, stats: Callable[[], ChannelStats]) -> None:
+    def attach(self, reader: Watched, stats: Callable[[], ChannelStats]) -> None:
         """Add a camera and the counters of the lane its frames go into."""
         self._posts[reader.name] = _Post(reader, stats)
 

@@ -72,8 +72,8 @@ class Learner(Protocol):
         ...
 
 
-class Calibrating(Protocol):
-    """See :class:`edge.centralize.MatchCalibration`."""
+class Teachable(Protocol):
+    """See :class:`edge.centralize.MatchCalibration` and :class:`edge.stages.identify.travel.TravelTimes`."""
 
     def state(self) -> Lessons:
         """What was learnt."""
@@ -93,8 +93,13 @@ class Remembering(Protocol):
         ...
 
     @property
-    def calibration(self) -> Calibrating:
+    def calibration(self) -> Teachable:
         """What hindsight has taught."""
+        ...
+
+    @property
+    def travel(self) -> Teachable:
+        """How long people take between cameras."""
         ...
 
     def keep_diary(self) -> Diary:
@@ -243,7 +248,13 @@ class Keeper:
     def _teach(self) -> None:
         model = self._run.model
         space, calibration = self._refiner.lessons(), self._identifier.calibration.state()
-        self._store.teach({f"space {model}": _pack(space), f"calibration {model}": _pack(calibration)})
+        self._store.teach(
+            {
+                f"space {model}": _pack(space),
+                f"calibration {model}": _pack(calibration),
+                "travel": _pack(self._identifier.travel.state()),
+            }
+        )
         self._lessons_s = self._now_s()
 
     def _learn(self, lessons: Mapping[str, bytes]) -> None:
@@ -252,6 +263,8 @@ class Keeper:
             self._refiner.restore(_unpack(lessons[f"space {model}"]))
         if f"calibration {model}" in lessons:
             self._identifier.calibration.restore(_unpack(lessons[f"calibration {model}"]))
+        if "travel" in lessons:
+            self._identifier.travel.restore(_unpack(lessons["travel"]))
 
 
 def end_killed_run(store: StateStore, folder: Path, make: Callable[[Sequence[str]], Remembering]) -> bool:

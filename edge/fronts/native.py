@@ -122,6 +122,11 @@ class NativeFront:
                 camera=reader.name,
             )
 
+    @property
+    def watched(self) -> dict[str, StageMeter]:
+        """The stages' meters by name, to be watched while they run."""
+        return self._meters | self._tail.watched
+
     def stage_rows(self) -> dict[str, StageRow]:
         """Return the stages' rows of summary.json, in the order of the pipeline."""
         return {

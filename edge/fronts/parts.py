@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from edge.records import (
+    Arrivals,
     CroppedFrame,
     Decision,
     Detections,
@@ -18,11 +19,13 @@ from edge.records import (
     Tracks,
 )
 from edge.stages.capture import CameraState, CaptureCounts
+from edge.stages.sink import WorkerRow
 
 __all__ = [
     "Builder",
     "Cropping",
     "Detecting",
+    "Drawing",
     "Embedding",
     "Identifying",
     "Outcome",
@@ -30,6 +33,7 @@ __all__ = [
     "Reader",
     "Takers",
     "Tracking",
+    "Watched",
 ]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -49,17 +53,12 @@ class Parcel(Generic[T_co]):
     picture: Frame | None = None
 
 
-class Reader(Protocol):
-    """One camera; see :class:`edge.stages.capture.CameraReader`."""
+class Watched(Protocol):
+    """One camera, as far as the board wants to know."""
 
     @property
     def name(self) -> str:
         """The camera's name."""
-        ...
-
-    @property
-    def is_live(self) -> bool:
-        """Whether frames nobody takes in time are lost."""
         ...
 
     @property
@@ -70,6 +69,15 @@ class Reader(Protocol):
     @property
     def counts(self) -> CaptureCounts:
         """What has been read so far."""
+        ...
+
+
+class Reader(Watched, Protocol):
+    """One camera that is read here; see :class:`edge.stages.capture.CameraReader`."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames nobody takes in time are lost."""
         ...
 
     def frames(self) -> Iterator[Frame]:
@@ -150,6 +158,10 @@ class Identifying(Protocol):
         """Take new, grown or ended tracklets."""
         ...
 
+    def offer(self, arrivals: Arrivals) -> None:
+        """Take generated views of people."""
+        ...
+
     def advance(self, now_ns: int) -> Outcome:
         """Decide what is due at this event time."""
         ...
@@ -196,4 +208,31 @@ class Takers(Protocol):
 
     def show(self, frame: Frame, live: LiveIdentity) -> None:
         """Take a picture and what is believed about it."""
+        ...
+
+
+class Drawing(Protocol):
+    """Draws people in the background; see :class:`edge.ipg.supervisor.Supervisor`.
+
+    :meth:`take` and :meth:`decide` never wait and never raise; the others are the main thread's.
+    """
+
+    def take(self) -> Arrivals | None:
+        """Return what has been drawn since; None when nothing has."""
+        ...
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Take notice of who turned out to be whom."""
+        ...
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def close(self) -> None:
+        """End, within a few seconds whatever happens."""
+        ...
+
+    def row(self) -> WorkerRow:
+        """Return the numbers so far."""
         ...

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge.errors import EdgeError, RunError, StageError
-from edge.flow import StopSignals, Workers
+from edge.flow import StageMeter, StopSignals, Workers
 from edge.fronts.board import Board
+from edge.fronts.parts import Drawing
 from edge.fronts.tail import Association
 from edge.stages.sink import ChannelRow, LiveSnapshot, Outputs, RunSummary, StageLine, StageRow
 
@@ -30,6 +31,11 @@ class Front(Protocol):
 
     def spawn(self, workers: Workers) -> None:
         """Start all threads."""
+        ...
+
+    @property
+    def watched(self) -> Mapping[str, StageMeter]:
+        """The stages' meters by name, to be watched while they run."""
         ...
 
     def stage_rows(self) -> dict[str, StageRow]:
@@ -100,6 +106,7 @@ class Run:
         outputs: closed at the end.
         resources: closed after that, unless a thread still hangs.
         mask: takes credentials out of a text.
+        drawing: draws people in the background while the run goes on; None: nobody does.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class Run:
         outputs: Outputs,
         resources: ExitStack,
         mask: Callable[[str], str],
+        drawing: Drawing | None = None,
     ) -> None:
         self.facts = facts
         self._front = front
@@ -119,6 +127,7 @@ class Run:
         self._outputs = outputs
         self._resources = resources
         self._mask = mask
+        self._drawing = drawing
         self._workers = Workers()
         self._started_s = time.monotonic()
         self._ended_s: float | None = None
@@ -139,6 +148,8 @@ class Run:
         self._started_s = time.monotonic()
         error: EdgeError | None = None
         try:
+            if self._drawing is not None:
+                self._drawing.start()
             self._front.spawn(self._workers)
             self._workers.supervise(
                 signals, lambda: self._tick(duration_s, view), tick_s=0.1, patience_s=_ABORT_PATIENCE_S
@@ -208,6 +219,7 @@ class Run:
             error=self._mask(error),
             pipeline=facts.pipeline,
             models=facts.models,
+            worker=self._drawing.row() if self._drawing is not None else None,
         )
 
     def snapshot(self) -> LiveSnapshot:
@@ -219,6 +231,7 @@ class Run:
             stages=self._front.stage_lines(),
             identities=self._association.people,
             unknown=self._association.unknown,
+            worker=self._drawing.row() if self._drawing is not None else None,
         )
 
     def _end(self, error: EdgeError | None, asked: bool, hanging: tuple[str, ...]) -> Result:
@@ -230,6 +243,8 @@ class Run:
             except EdgeError as later:
                 _log.error("%s", later)
         self._ended_s = time.monotonic()
+        if self._drawing is not None:
+            self._drawing.close()
         code, problems = self._judge(error, asked, torn_down)
         summary = self.summary(code, str(problems[0]) if problems else "")
         try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.flow import Channel, Inlet, MeterSnapshot, StageMeter, Workers, pump_batches
 from edge.fronts.blame import Blame
-from edge.fronts.parts import Builder, Embedding, Identifying, Outcome, Parcel, Takers
+from edge.fronts.parts import Builder, Drawing, Embedding, Identifying, Outcome, Parcel, Takers
 from edge.fronts.watermark import Watermark
 from edge.records import CroppedFrame, EmbeddedFrame, Frame, LiveIdentity, Tracklet, Tracks
 
@@ -27,15 +27,22 @@ class Association:
         identifier: who is who.
         takers: take what is decided.
         live: names of the live cameras.
+        drawing: draws people in the background; None: nobody does.
     """
 
     def __init__(
-        self, builders: Mapping[str, Builder], identifier: Identifying, takers: Takers, live: frozenset[str]
+        self,
+        builders: Mapping[str, Builder],
+        identifier: Identifying,
+        takers: Takers,
+        live: frozenset[str],
+        drawing: Drawing | None = None,
     ) -> None:
         self._builders = dict(builders)
         self._identifier = identifier
         self._takers = takers
         self._live = live
+        self._drawing = drawing
         self._watermark = Watermark()
         self._next_look_ns = 0
         self._intact = True
@@ -81,6 +88,7 @@ class Association:
         with Blame("identify", camera):
             if tracklets:
                 self._identifier.add(tracklets)
+            self._take_drawn()
             outcome = self._identifier.advance(mark_ns)
         self._intact = True
         decided_s = time.perf_counter()
@@ -116,6 +124,7 @@ class Association:
             with Blame("identify", camera):
                 self._identifier.add(tracklets)
         with Blame("identify"):
+            self._take_drawn()
             outcome = self._identifier.close()
         decided_s = time.perf_counter()
         self.meters["identify"].record(decided_s - begun_s, 0)
@@ -124,12 +133,20 @@ class Association:
         self._count()
         self.meters["sink"].record(time.perf_counter() - decided_s, 0)
 
+    def _take_drawn(self) -> None:
+        """Let the newest prototypes take part, as far as they have come."""
+        arrivals = self._drawing.take() if self._drawing is not None else None
+        if arrivals is not None:
+            self._identifier.offer(arrivals)
+
     def _hand_on(self, outcome: Outcome) -> None:
         """Boxes first: once a decision is noted, they count as written."""
         for settled in outcome.settled:
             self._takers.settle(settled)
         if outcome.decisions:
             self._count()
+            if self._drawing is not None:
+                self._drawing.decide(outcome.decisions)
             self._takers.decide(outcome.decisions)
 
     def _count(self) -> None:
@@ -182,6 +199,12 @@ class Tail:
     def association(self) -> Association:
         """What the second thread works with."""
         return self._association
+
+    @property
+    def watched(self) -> dict[str, StageMeter]:
+        """The stages' meters by name, with ``frame``; to be watched while they run."""
+        stages = [self._embed_meter, *self._association.meters.values(), self._frame_meter]
+        return {meter.name: meter for meter in stages}
 
     def meters(self) -> list[MeterSnapshot]:
         """Return the stages' numbers, in the order of the pipeline, and ``frame``.

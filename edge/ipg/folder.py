@@ -10,21 +10,73 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edge.config.card import CARD_NAME
+from edge.errors import ConfigError
 from edge.ipg.conditioning import Pose
+from edge.ipg.devices import choose_dtype
 from edge.ipg.fidelity import Verdict, judge
 from edge.ipg.generator import Generator, OutOfMemory, Pair
 from edge.ipg.noise import make_noise
+from edge.ipg.options import Options
 from edge.ipg.pictures import Reference, canvas, read_picture, reference_of, save_picture
 from edge.ipg.poses import PosePicture
 from edge.ipg.references import Source
+from edge.nets.checkpoints import PACKED_FILE
+from edge.resources import models_dir
 
-__all__ = ["Report", "generate"]
+__all__ = ["Report", "generate", "open_generator", "weights_folder"]
 
 WINDOW = 64  # references, in the order of their names, that compete in the fidelity gate
 GROUP_MAX = 16  # identities of one batch
 
 # Called with (references done, references in all).
 Progress = Callable[[int, int], None]
+
+
+def open_generator(
+    name_or_folder: str | Path, options: Options, device: torch.device | str = "cpu"
+) -> Generator:
+    """Load a generator, ready to draw.
+
+    Args:
+        name_or_folder: the name of a shipped card (``demo-ipg``), or a folder as
+            :mod:`edge.nets.checkpoints` has it.
+        options: how it shall draw.
+        device: where, see :func:`edge.ipg.devices.choose_device`.
+
+    Raises:
+        ConfigError: no such card or folder, or a card of something else.
+        ModelError: weights are missing, altered, broken, or another net's.
+        MissingExtraError: diffusers or safetensors is not installed.
+    """
+    from edge.nets.checkpoints import load_nets
+
+    place = torch.device(device)
+    nets = load_nets(
+        weights_folder(name_or_folder),
+        device=place,
+        dtype=choose_dtype(options, place),
+        vae_half=options.vae_half,
+    )
+    return Generator(nets, options)
+
+
+def weights_folder(name_or_folder: str | Path) -> Path:
+    """The folder of a generator's weights; where it is a shipped card's, they are what the card says.
+
+    Raises:
+        ConfigError: no such card, or a card of something else.
+        ModelError: the card's weights are missing or altered.
+    """
+    if not isinstance(name_or_folder, str) or not CARD_NAME.match(name_or_folder):
+        return Path(name_or_folder)
+    from edge.config.catalog import load_card
+    from edge.config.weights import verify
+
+    card = load_card(name_or_folder)
+    if card.task != "generate" or card.file != PACKED_FILE:
+        raise ConfigError(f"model '{card.name}' is made to {card.task}, not to generate; take demo-ipg")
+    return verify(card, models_dir() / card.name / card.file).parent
 
 
 @dataclass(slots=True)

@@ -8,7 +8,8 @@
     ├── stable-diffusion-v1-5/ unet/config.json: sizes, where they are not the published ones
     └── ipg.json               sizes of everything, likewise; see edge.nets.sizes
 
-Each ``.pth`` may be a ``.safetensors`` instead. Everything is compared strictly, name by name.
+Each ``.pth`` may be a ``.safetensors`` instead; or all networks together are one file, ``ipg.safetensors``,
+in which each name begins with its network's. Everything is compared strictly, name by name.
 """
 
 from __future__ import annotations
@@ -27,8 +28,20 @@ from edge.nets.state_dicts import describe_difference, read_state, shapes_of
 
 if TYPE_CHECKING:
     from edge.nets.ipg import IpgNets
+    from edge.nets.transreid import TransReID
 
-__all__ = ["NET_FILES", "PartReport", "load_nets", "read_part", "read_sd_unet", "verify_folder"]
+__all__ = [
+    "NET_FILES",
+    "PACKED_FILE",
+    "PartReport",
+    "load_nets",
+    "load_transreid",
+    "part_file",
+    "read_part",
+    "read_sd_unet",
+    "sd_unet_file",
+    "verify_folder",
+]
 
 # Name of a net -> the file's name without its suffix.
 NET_FILES = {
@@ -38,6 +51,7 @@ NET_FILES = {
     "pose_guider": "pose_guider",
     "reid": "transformer_20",
 }
+PACKED_FILE = "ipg.safetensors"
 SUFFIXES = (".safetensors", ".pth")
 DIFFUSERS_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 # A whole UNet has these; a reference UNet has no use for them.
@@ -103,6 +117,30 @@ def load_nets(
     return nets
 
 
+def load_transreid(file: Path, *, device: str | torch.device = "cpu") -> TransReID:
+    """Load the ReID network alone, ready to run (evaluation mode, no gradients).
+
+    Args:
+        file: ``transformer_20.pth`` or ``.safetensors``; a folder's ``ipg.json`` beside it says its sizes
+            where they are not the published ones.
+        device: where it shall lie.
+
+    Raises:
+        ConfigError: the file of sizes is wrong.
+        ModelError: the file is missing, broken, or another net's.
+    """
+    from edge.nets.transreid import TransReID
+
+    sizes = _sizes_of(file.parent)
+    state = _checked(read_state(file), "reid", file, manifests_of(sizes))
+    own = replace(sizes.reid, people=state["classifier.weight"].shape[0])
+    with torch.device("meta"):
+        net = TransReID(own)
+    placed = {key: tensor.to(device) for key, tensor in state.items()}
+    net.load_state_dict(placed, strict=True, assign=True)
+    return net.requires_grad_(False).eval()
+
+
 def read_part(folder: Path, name: str, sizes: IpgSizes, *, lazy: bool = False) -> dict[str, torch.Tensor]:
     """Read one net's file and compare it with what the net has.
 
@@ -115,10 +153,13 @@ def read_part(folder: Path, name: str, sizes: IpgSizes, *, lazy: bool = False) -
     Raises:
         ModelError: the file is missing, broken, or another net's.
     """
-    path = _file_of(folder, name)
+    path = part_file(folder, name)
     if path is None:
         raise ModelError(_not_found(folder, name))
-    state = read_state(path, lazy=lazy)
+    if path.name == PACKED_FILE:
+        state = _unpacked(read_state(path, lazy=True), name, path)
+    else:
+        state = read_state(path, lazy=lazy)
     if name == "vae":
         from edge.nets.vae import rename_old_keys
 
@@ -137,10 +178,24 @@ def read_sd_unet(folder: Path, name: str, sizes: IpgSizes) -> dict[str, torch.Te
     Raises:
         ModelError: as above.
     """
-    path = _first_file([folder / place for place in UNET_FOLDERS], DIFFUSERS_FILES)
+    path = sd_unet_file(folder)
     if path is None:
         raise ModelError(f"'{folder}' holds no {UNET_FOLDERS[1]}/{DIFFUSERS_FILES[0]} (or .bin)")
     return _checked(read_state(path), name, path, manifests_of(sizes))
+
+
+def part_file(folder: Path, name: str) -> Path | None:
+    """The file that one net's weights are in; None where there is none."""
+    if name == "vae":
+        own = _first_file([folder / place for place in VAE_FOLDERS], DIFFUSERS_FILES)
+    else:
+        own = _first_file([folder], [NET_FILES[name] + suffix for suffix in SUFFIXES])
+    return own or _first_file([folder], [PACKED_FILE])
+
+
+def sd_unet_file(folder: Path) -> Path | None:
+    """The file of Stable Diffusion's own UNet; None where there is none."""
+    return _first_file([folder / place for place in UNET_FOLDERS], DIFFUSERS_FILES)
 
 
 def verify_folder(folder: Path) -> list[PartReport]:
@@ -152,7 +207,7 @@ def verify_folder(folder: Path) -> list[PartReport]:
     sizes = _sizes_of(folder)
     reports = []
     for name in (*NET_FILES, "vae"):
-        path = _file_of(folder, name)
+        path = part_file(folder, name)
         if path is None:
             reports.append(PartReport(name, "missing", None, _not_found(folder, name)))
             continue
@@ -201,10 +256,15 @@ def _sizes_of(folder: Path) -> IpgSizes:
     return read_sizes(folder)
 
 
-def _file_of(folder: Path, name: str) -> Path | None:
-    if name == "vae":
-        return _first_file([folder / place for place in VAE_FOLDERS], DIFFUSERS_FILES)
-    return _first_file([folder], [NET_FILES[name] + suffix for suffix in SUFFIXES])
+def _unpacked(together: dict[str, torch.Tensor], name: str, path: Path) -> dict[str, torch.Tensor]:
+    """One net's part of a file that holds all, in memory of its own."""
+    prefix = f"{name}."
+    strangers = [key for key in together if key.partition(".")[0] not in (*NET_FILES, "vae")]
+    if strangers:
+        raise ModelError(f"'{path}' holds '{strangers[0]}', which belongs to none of the networks")
+    return {
+        key.removeprefix(prefix): tensor.clone() for key, tensor in together.items() if key.startswith(prefix)
+    }
 
 
 def _first_file(folders: list[Path], names: list[str] | tuple[str, ...]) -> Path | None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
-__all__ = ["export_onnx"]
+from edge.errors import ExportError
+
+__all__ = ["export_onnx", "trace_onnx"]
 
 _OPSET = 17
+_UNSUPPORTED = re.compile(
+    r"operator '?(?P<name>[\w:.]+)'? to ONNX|[Uu]nsupported:? ONNX export of operator (?P<other>\S+?)[,.\s]"
+)
 
 
 def export_onnx(
@@ -26,18 +33,59 @@ def export_onnx(
         height_px: fixed height of the pictures.
         width_px: fixed width.
     """
+    trace_onnx(
+        net,
+        file,
+        (torch.zeros(1, 3, height_px, width_px),),
+        inputs=[input_name],
+        outputs=[output_name],
+        free={input_name: {0: "batch"}, output_name: {0: "batch"}},
+    )
+
+
+def trace_onnx(
+    net: nn.Module,
+    file: Path,
+    given: Sequence[torch.Tensor],
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    free: Mapping[str, Mapping[int, str]],
+) -> None:
+    """Write a network of any inputs.
+
+    Args:
+        net: put into evaluation mode, on the CPU.
+        file: the ``.onnx``; replaced when it is complete.
+        given: inputs to trace it with, in order.
+        inputs: their names.
+        outputs: names of what it returns.
+        free: for a name, which dimensions may vary, and what they are called.
+
+    Raises:
+        ExportError: the network uses an operator that ONNX has not; it is named.
+    """
     part = file.with_name(f".{file.name}.part")
-    with warnings.catch_warnings():
-        # The exporter that writes one file with its weights inside is the older one, and says so.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            net.eval().cpu(),
-            (torch.zeros(1, 3, height_px, width_px),),
-            str(part),
-            input_names=[input_name],
-            output_names=[output_name],
-            dynamic_axes={input_name: {0: "batch"}, output_name: {0: "batch"}},
-            opset_version=_OPSET,
-            dynamo=False,
-        )
-    part.replace(file)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            # The exporter that writes one file with its weights inside is the older one, and says so.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                net.eval().cpu(),
+                tuple(given),
+                str(part),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes={name: dict(axes) for name, axes in free.items()},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+        part.replace(file)
+    except torch.onnx.errors.OnnxExporterError as error:
+        text = " ".join(str(error).split())
+        found = _UNSUPPORTED.search(text)
+        name = (found["name"] or found["other"]) if found else ""
+        reason = f"operator '{name}' does not exist in ONNX opset {_OPSET}" if name else text[:200]
+        raise ExportError(f"{type(net).__name__} cannot be exported: {reason}") from None
+    finally:
+        part.unlink(missing_ok=True)

@@ -191,6 +191,20 @@ def _require_sense(sizes: IpgSizes, file: Path) -> None:
             file=str(file),
             key="picture_px",
         )
+    blocks = len(sizes.vae["block_out_channels"])
+    if len(sizes.pose_widths) != blocks:  # each but the last one halves
+        raise ConfigError(
+            f"must have as many numbers as the VAE's block_out_channels, {blocks}",
+            file=str(file),
+            key="pose_widths",
+        )
+    if sizes.unet["in_channels"] != sizes.vae["latent_channels"]:
+        raise ConfigError(
+            f"in_channels must be the VAE's latent_channels, {sizes.vae['latent_channels']} "
+            f"(got {sizes.unet['in_channels']})",
+            file=str(file),
+            key="unet",
+        )
 
 
 def _require_known(given: Mapping[str, object], known: set[str], file: Path, key: str = "") -> None:

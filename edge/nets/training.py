@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from edge.errors import ConfigError, OutputError
+from edge.nets.machine import Machine, OneDevice
 
 __all__ = ["CHECKPOINT", "Budget", "Pace", "Training", "choose_device"]
 
@@ -61,8 +63,19 @@ class Pace:
     save_every_s: float = 60.0
 
 
+def _read(file: Path, remedy: str) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001  torch raises whatever its readers do
+        raise OutputError(f"cannot read {file}: {error}; {remedy}") from None
+    return state
+
+
 class Training:
     """One run: the parts that learn, their average, the optimizer, and a folder to go on from.
+
+    ``parts`` are the parts themselves, ``model`` the same as the machine runs them (where several GPUs share
+    the work, a loss must go through it), ``averaged`` their average, in evaluation mode.
 
     Args:
         parts: everything that learns.
@@ -71,10 +84,13 @@ class Training:
         folder: where the checkpoint lies; made if missing.
         recipe: what must be the same for a run to be continued, in words.
         device: where the parts are moved.
+        start: checkpoint of another run whose averaged weights a new run begins with; None begins with the
+            parts as they are.
+        machine: who computes; this process alone unless given, see :mod:`edge.nets.machine`.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe.
-        OutputError: the folder cannot be made, or its checkpoint not be read.
+        ConfigError: the folder holds a run of another recipe, or ``start`` one of another network.
+        OutputError: the folder cannot be made, or a checkpoint not be read.
     """
 
     def __init__(
@@ -86,8 +102,13 @@ class Training:
         recipe: str,
         pace: Pace | None = None,
         device: str = "cpu",
+        start: Path | None = None,
+        machine: Machine | None = None,
     ) -> None:
+        self._machine = machine or OneDevice()
         self.parts = parts.to(device)
+        if start is not None:
+            self._begin_with(start)
         for weights in self.parts.parameters():
             if weights.dim() == 4:  # convolutions of channels last: a third faster on a CPU
                 weights.data = weights.data.contiguous(memory_format=torch.channels_last)
@@ -104,6 +125,7 @@ class Training:
         except OSError as error:
             raise OutputError(f"cannot make {folder}: {error.strerror}; choose another --out") from None
         self.resumed = self._resume()
+        self.model, self._optimizer = self._machine.prepare(self.parts, self._optimizer)
 
     @property
     def progress(self) -> float:
@@ -136,7 +158,7 @@ class Training:
             while self.progress < until:
                 batch = next(batches)
                 loss = self._learn(loss_of(batch))
-                self.elapsed_s = before_s + time.monotonic() - began
+                self.elapsed_s = self._machine.agreed(before_s + time.monotonic() - began)
                 if time.monotonic() - saved_at > self.pace.save_every_s:
                     self.save()
                     saved_at = time.monotonic()
@@ -145,7 +167,13 @@ class Training:
             self.save()
 
     def save(self) -> None:
-        """Write the checkpoint; the old one stays whole until the new one is."""
+        """Write the checkpoint; the old one stays whole until the new one is.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if not self._machine.is_first:
+            return
         state = {
             "recipe": self._recipe,
             "step": self.step,
@@ -153,17 +181,22 @@ class Training:
             "parts": self.parts.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "machine": self._machine.state(),
         }
         part = self._file.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self._file)
+        try:
+            torch.save(state, part)
+            part.replace(self._file)
+        except (OSError, RuntimeError) as error:  # torch's writer knows no OSError
+            part.unlink(missing_ok=True)
+            raise OutputError(f"cannot write {self._file}: {error}; free some space") from None
 
     def _learn(self, loss: Tensor) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parts.parameters(), _LONGEST_GRADIENT)
+        self._machine.backward(loss)
+        self._machine.clip(self.parts.parameters(), _LONGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
         self._follow()
@@ -180,13 +213,17 @@ class Training:
                 else:
                     value.copy_(learned[name])
 
+    def _begin_with(self, start: Path) -> None:
+        state = _read(start, "give another file")
+        try:
+            self.parts.load_state_dict(state["averaged"])
+        except (KeyError, RuntimeError, TypeError):
+            raise ConfigError(f"{start} holds no run of this network; give its {CHECKPOINT}") from None
+
     def _resume(self) -> bool:
         if not self._file.is_file():
             return False
-        try:
-            state = torch.load(self._file, map_location=self._device, weights_only=True)
-        except Exception as error:  # noqa: BLE001  torch raises whatever its readers do
-            raise OutputError(f"cannot read {self._file}: {error}; remove it to begin anew") from None
+        state = _read(self._file, "remove it to begin anew")
         if state["recipe"] != self._recipe:
             raise ConfigError(
                 f"{self._file} belongs to another run ({state['recipe']}; this one is {self._recipe}); "
@@ -195,6 +232,7 @@ class Training:
         self.parts.load_state_dict(state["parts"])
         self.averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._machine.restore(state.get("machine", {}))
         self.step, self.elapsed_s = int(state["step"]), float(state["elapsed_s"])
         return True
 

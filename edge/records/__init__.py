@@ -6,11 +6,12 @@ from edge.records.crop import Crop, CroppedFrame, EmbeddedFrame, Embedding
 from edge.records.detections import Detections
 from edge.records.frame import Frame
 from edge.records.identity import Decision, LiveIdentity, Settled
-from edge.records.prototype import IpgJob, Prototype
+from edge.records.prototype import Arrivals, IpgJob, Prototype
 from edge.records.tracklet import Tracklet
 from edge.records.tracks import Tracks
 
 __all__ = [
+    "Arrivals",
     "Crop",
     "CroppedFrame",
     "Decision",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.records.crop import Crop
 
-__all__ = ["IpgJob", "Prototype"]
+__all__ = ["Arrivals", "IpgJob", "Prototype"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,3 +63,15 @@ class Prototype:
     generator: str
     reference: Crop
     pictures_bgr_mhwc: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrivals:
+    """What has changed among the prototypes since somebody last looked.
+
+    prototypes: new ones, and newer versions; without pictures.
+    gone: identities that have none any more.
+    """
+
+    prototypes: tuple[Prototype, ...]
+    gone: tuple[int, ...] = ()

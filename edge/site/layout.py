@@ -15,7 +15,7 @@ from edge.site.places import Place, Point, Solid
 from edge.site.routes import Routes
 from edge.site.sensor import Sensor
 
-__all__ = ["Site", "SiteCamera", "check_site"]
+__all__ = ["Site", "SiteCamera", "check_camera", "check_site"]
 
 _BODY_M = 0.25
 
@@ -74,7 +74,7 @@ def check_site(site: Site) -> Site:
     for one in site.cameras:
         if names.count(one.name) > 1:
             raise _wrong(site, f"two cameras are called '{one.name}'; rename one")
-        _check_camera(site, one)
+        check_camera(site, one)
     if not (math.isfinite(site.duration_s) and site.duration_s * site.rate_hz >= 1):
         raise _wrong(
             site, f"lasts {site.duration_s:g} s at {site.rate_hz:g} Hz: not one frame; make it longer"
@@ -87,7 +87,12 @@ def _wrong(site: Site, message: str) -> ConfigError:
     return ConfigError(message, key=f"site '{site.name}'")
 
 
-def _check_camera(site: Site, one: SiteCamera) -> None:
+def check_camera(site: Site, one: SiteCamera) -> None:
+    """Refuse a camera under the floor, or inside something.
+
+    Raises:
+        ConfigError: it is; the message names it.
+    """
     x, y, z = (float(v) for v in one.camera.position_m)
     if z <= 0:
         raise _wrong(site, f"camera '{one.name}' is under the floor (z = {z:g} m); its z must be more than 0")

@@ -18,6 +18,16 @@ __all__ = ["FORMAT", "MANIFEST", "Manifest", "is_current", "renderer_hash", "why
 
 FORMAT = 1
 MANIFEST = "site.json"
+# Modules that draw pictures to train on; no film is made with them, so they do not make a site stale.
+FOR_TRAINING = (
+    "picture_store",
+    "portraits",
+    "samples",
+    "scenery",
+    "site_views",
+    "training_batches",
+    "variation",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,8 @@ def renderer_hash() -> str:
     """Sixteen hexadecimal digits that change with any line of the renderer's code."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in FOR_TRAINING:
+            continue
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

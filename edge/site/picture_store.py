@@ -14,9 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import OutputError
-from edge.site.samples import random_crop, random_scene
+from edge.flow.parent import end_with_parent
+from edge.site.portraits import random_portrait
+from edge.site.samples import SceneSample, random_crop, random_scene
+from edge.site.site_views import site_views
 
-__all__ = ["CropSet", "SceneSet", "SceneTruth", "draw_crops", "draw_scenes"]
+__all__ = [
+    "CropSet",
+    "PortraitSet",
+    "SceneSet",
+    "SceneTruth",
+    "draw_crops",
+    "draw_portraits",
+    "draw_scenes",
+    "draw_site_views",
+]
 
 Drawn = Callable[[int, int], None]  # (pictures so far, pictures in all)
 
@@ -59,6 +71,18 @@ class CropSet:
     images_bgr_pvhwc: NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitSet:
+    """Several portraits of each of many people.
+
+    images_bgr_pvhwc: uint8 (people, views, h, w, 3), in a file
+    keypoints_px: float32 (people, views, 18, 2)  NaN where one is not seen
+    """
+
+    images_bgr_pvhwc: NDArray[np.uint8]
+    keypoints_px: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True)
 class _Order:
     """What a store holds; another order means another store."""
@@ -90,13 +114,28 @@ def draw_scenes(
     jobs = [
         (first_seed + start, min(_PART, count - start), SCENE_SIZE_PX) for start in range(0, count, _PART)
     ]
-    shape = (count, SCENE_SIZE_PX[1], SCENE_SIZE_PX[0], 3)
-    file, notes = _fill(folder, order, shape, _scene_part, jobs, workers, drawn)
-    truths = tuple(
-        SceneTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1))
-        for boxes, visible in notes
-    )
-    return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
+    return _scene_set(folder, order, _scene_part, jobs, workers, drawn)
+
+
+def draw_site_views(
+    folder: Path, first_seed: int, count: int, *, workers: int = 1, drawn: Drawn | None = None
+) -> SceneSet:
+    """Moments of the preset sites, a few of each camera, drawn unless the folder has them already.
+
+    Args:
+        folder: where they are kept; about 0.7 MB each.
+        first_seed: of the first camera, see :func:`edge.site.site_views.site_views`; the others follow.
+        count: how many pictures.
+        workers: processes that draw.
+        drawn: told how far it is.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    order = _Order("site-views", first_seed, count, 1, *SCENE_SIZE_PX)
+    parts = -(-count // _PART)
+    jobs = [(first_seed + part, min(_PART, count - part * _PART), SCENE_SIZE_PX) for part in range(parts)]
+    return _scene_set(folder, order, _site_part, jobs, workers, drawn)
 
 
 def draw_crops(
@@ -122,14 +161,64 @@ def draw_crops(
     return CropSet(np.memmap(file, np.uint8, "r", shape=shape))
 
 
+def draw_portraits(
+    folder: Path, first_seed: int, people: int, views: int, *, workers: int = 1, drawn: Drawn | None = None
+) -> PortraitSet:
+    """``views`` portraits of each of ``people`` people, drawn unless the folder has them already.
+
+    Args:
+        folder: where they are kept; 25 kB each.
+        first_seed: of the first person; the others follow.
+        people: how many.
+        views: how many of each, of view seeds 0 and on.
+        workers: processes that draw.
+        drawn: told how far it is.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    order = _Order("portraits", first_seed, people, views, *CROP_SIZE_PX)
+    jobs = [(first_seed + person, views, CROP_SIZE_PX) for person in range(people)]
+    shape = (people, views, CROP_SIZE_PX[1], CROP_SIZE_PX[0], 3)
+    file, notes = _fill(folder, order, shape, _portrait_part, jobs, workers, drawn)
+    points = np.array([rows for rows, _ in notes], np.float32).reshape(people, views, -1, 2)
+    return PortraitSet(np.memmap(file, np.uint8, "r", shape=shape), np.where(points < 0, np.nan, points))
+
+
 _Job = tuple[int, int, tuple[int, int]]
 _Note = tuple[list[list[float]], list[float]]
 _Part = tuple[NDArray[np.uint8], list[_Note]]
 
 
+def _scene_set(
+    folder: Path,
+    order: _Order,
+    part_of: Callable[[_Job], _Part],
+    jobs: Sequence[_Job],
+    workers: int,
+    drawn: Drawn | None,
+) -> SceneSet:
+    shape = (order.count, order.height_px, order.width_px, 3)
+    file, notes = _fill(folder, order, shape, part_of, jobs, workers, drawn)
+    truths = tuple(
+        SceneTruth(np.array(boxes, np.float32).reshape(-1, 4), np.array(visible, np.float32).reshape(-1))
+        for boxes, visible in notes
+    )
+    return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
+
+
 def _scene_part(job: _Job) -> _Part:
     first, count, size = job
-    samples = [random_scene(seed, size) for seed in range(first, first + count)]
+    return _noted([random_scene(seed, size) for seed in range(first, first + count)])
+
+
+def _site_part(job: _Job) -> _Part:
+    seed, count, _ = job
+    return _noted(site_views(seed, count))
+
+
+def _noted(samples: Sequence[SceneSample]) -> _Part:
+    """Pictures, and the boxes and shares of everybody in each."""
     notes = [
         (sample.boxes_px.round(2).tolist(), (sample.visible * sample.inside).round(3).tolist())
         for sample in samples
@@ -140,6 +229,15 @@ def _scene_part(job: _Job) -> _Part:
 def _crop_part(job: _Job) -> _Part:
     person, views, size = job
     return np.stack([random_crop(person, view, size) for view in range(views)])[None], []
+
+
+def _portrait_part(job: _Job) -> _Part:
+    person, views, size = job
+    portraits = [random_portrait(person, view, size) for view in range(views)]
+    points = [
+        np.nan_to_num(one.keypoints_px, nan=-1.0).round(2).tolist() for one in portraits
+    ]  # JSON has no NaN
+    return np.stack([one.image_bgr_hwc for one in portraits])[None], [(rows, []) for rows in points]
 
 
 def _fill(
@@ -187,5 +285,5 @@ def _drawn_parts(part_of: Callable[[_Job], _Part], jobs: Sequence[_Job], workers
     if workers <= 1:
         yield from map(part_of, jobs)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
         yield from pool.map(part_of, jobs)

@@ -192,8 +192,11 @@ _counts: SynchronizedArray[int] | None = None  # of this worker process
 def _begin_worker(counts: SynchronizedArray[int]) -> None:
     import cv2
 
+    from edge.flow.parent import end_with_parent
+
     global _counts
     _counts = counts
+    end_with_parent()
     cv2.setNumThreads(1)
 
 

@@ -24,7 +24,7 @@ from edge.site.sensor import develop, random_sensor
 from edge.site.skeleton import articulate, place_joints
 from edge.site.stance import random_stance, stand, walk
 
-__all__ = ["SceneSample", "random_crop", "random_scene"]
+__all__ = ["SceneSample", "random_crop", "random_scene", "spoil"]
 
 Reals = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ def random_scene(seed: int, size_px: tuple[int, int] = (640, 360)) -> SceneSampl
     seeds, actors = _random_people(rng, camera)
     seen = paint_people(canvas, camera, actors, light)
     image = develop(canvas.image_bgr_hwc, random_sensor(rng), rng)
-    image = _spoil(image, rng)
+    image = spoil(image, rng)
     return SceneSample(
         image_bgr_hwc=image,
         boxes_px=seen.boxes_px,
@@ -282,7 +282,7 @@ def _coarsen(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
     return image
 
 
-def _spoil(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def spoil(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """A codec's artefacts, and now and then a lower resolution than the picture pretends to have."""
     height, width = image.shape[:2]
     if rng.random() < 0.25:

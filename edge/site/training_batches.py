@@ -62,12 +62,23 @@ class SceneBatches:
         seed: another seed, other batches.
         size_px: width and height of the network's input.
         strength: how much pictures are changed; at 1 most are four scenes in one and look like no camera's.
+        others: more scenes, of another kind.
+        others_share: how often one of those is taken, 0 to 1.
     """
 
     def __init__(
-        self, scenes: SceneSet, size: int, seed: int, size_px: tuple[int, int], strength: float = 1.0
+        self,
+        scenes: SceneSet,
+        size: int,
+        seed: int,
+        size_px: tuple[int, int],
+        strength: float = 1.0,
+        others: SceneSet | None = None,
+        others_share: float = 0.5,
     ) -> None:
-        self._scenes, self._size, self._seed = scenes, size, seed
+        self._sets = (scenes, scenes if others is None else others)
+        self._others_share = others_share
+        self._size, self._seed = size, seed
         self._width, self._height = size_px
         self._strength = strength
 
@@ -103,8 +114,8 @@ class SceneBatches:
             ]
             zooms = (0.5, 1.6)
         for region in regions:
-            index = self._choose(rng)
-            placed, seen = self._lay(canvas, region, index, zooms, rng)
+            scenes = self._sets[int(rng.random() < self._others_share)]
+            placed, seen = self._lay(canvas, region, scenes, self._choose(scenes, rng), zooms, rng)
             boxes.append(placed)
             visible.append(seen)
         all_boxes, all_visible = np.concatenate(boxes), np.concatenate(visible)
@@ -115,11 +126,12 @@ class SceneBatches:
         kind = np.where((all_visible >= _VISIBLE_MIN) & (tall >= _HEIGHT_MIN_PX), 1, 2).astype(np.int8)
         return image, all_boxes, kind
 
-    def _choose(self, rng: Rng) -> int:
+    @staticmethod
+    def _choose(scenes: SceneSet, rng: Rng) -> int:
         """A scene; one without anybody is mostly passed over, for there is little to learn from it."""
         for _ in range(3):
-            index = int(rng.integers(len(self._scenes.truths)))
-            if (self._scenes.truths[index].visible >= _VISIBLE_MIN).any():
+            index = int(rng.integers(len(scenes.truths)))
+            if (scenes.truths[index].visible >= _VISIBLE_MIN).any():
                 break
         return index
 
@@ -127,13 +139,14 @@ class SceneBatches:
         self,
         canvas: NDArray[np.uint8],
         region: tuple[int, int, int, int],
+        scenes: SceneSet,
         index: int,
         zooms: tuple[float, float],
         rng: Rng,
     ) -> tuple[Floats, Floats]:
         """Lay one scene into a region of the canvas; its boxes there, and how much of each is to be seen."""
         left, top, right, bottom = region
-        scene, truth = self._scenes.images_bgr_nhwc[index], self._scenes.truths[index]
+        scene, truth = scenes.images_bgr_nhwc[index], scenes.truths[index]
         tall, wide = scene.shape[:2]
         zoom = self._width / wide * float(np.exp(rng.uniform(np.log(zooms[0]), np.log(zooms[1]))))
         stretch = float(np.exp(rng.normal(0.0, 0.07)))

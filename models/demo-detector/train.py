@@ -1,7 +1,7 @@
-"""Trains ``demo-detector`` on drawn scenes: ``python models/demo-detector/train.py``.
+"""Trains ``demo-detector`` on drawn scenes and sites: ``python models/demo-detector/train.py``.
 
-Draws the scenes (kept in --cache), trains, writes ``demo_detector.onnx`` into --out, and prints its scores on
-held-out scenes as JSON. Run the same command again after an interruption.
+Draws the pictures (kept in --cache), trains, writes ``demo_detector.onnx`` into --out, and prints its scores
+on held-out scenes as JSON. Run the same command again after an interruption.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ if TYPE_CHECKING:
     from edge.site.training_batches import SceneBatch
 
 TRAIN_SEED, HELD_OUT_SEED = 10_000_000, 20_000_000  # of the first scene
+VIEWS_SHARE = 0.5  # of all scenes that are laid down: those of the preset sites
 # Until which share of the run pictures are changed how much: at last they look as the network will see them.
-PHASES = ((0.8, 1.0), (1.0, 0.4))
+PHASES = ((0.7, 0.8), (1.0, 0.35))
 
 
 def main() -> None:
     """Draw, train, export, score."""
     options = training_options(__doc__.splitlines()[0], out="out/demo-detector", minutes=60, batch=8)
     options.add_argument("--scenes", type=int, default=3000, help="scenes to train on; default: %(default)s")
+    options.add_argument(
+        "--views", type=int, default=2400, help="the same of the preset sites; default: %(default)s"
+    )
+    options.add_argument("--start", type=Path, help="checkpoint of an earlier run to begin with")
     options.add_argument("--held-out", type=int, default=300, help="scenes to score on; default: %(default)s")
     given = options.parse_args()
 
@@ -45,15 +50,26 @@ def main() -> None:
     from edge.nets.export import export_onnx
     from edge.nets.person_detector import HEIGHT_PX, WIDTH_PX, DecodedDetector, PersonDetector, grid_cells
     from edge.nets.training import Pace, Training
-    from edge.site.picture_store import draw_scenes
+    from edge.site.picture_store import draw_scenes, draw_site_views
     from edge.site.training_batches import SceneBatches
 
     device = prepare_torch(given)
     with bars("drawing scenes") as show:
         scenes = draw_scenes(given.cache, TRAIN_SEED, given.scenes, workers=max(1, given.workers), drawn=show)
-    recipe = f"demo-detector, {given.scenes} scenes, batches of {given.batch}, seed {given.seed}"
+    with bars("drawing sites") as show:
+        views = draw_site_views(given.cache, 0, given.views, workers=max(1, given.workers), drawn=show)
+    recipe = (
+        f"demo-detector, {given.scenes} scenes, {given.views} views of sites, batches of {given.batch}, "
+        f"seed {given.seed}"
+    )
     training = Training(
-        PersonDetector(), budget_of(given), given.out, recipe=recipe, pace=Pace(given.rate), device=device
+        PersonDetector(),
+        budget_of(given),
+        given.out,
+        recipe=recipe,
+        pace=Pace(given.rate),
+        device=device,
+        start=given.start,
     )
     middles, strides = (cells.to(device) for cells in grid_cells(WIDTH_PX, HEIGHT_PX))
     parts = {"score": 0.0, "box": 0.0}
@@ -74,7 +90,9 @@ def main() -> None:
 
     for until, strength in PHASES:
         if training.progress < until:
-            scenes_changed = SceneBatches(scenes, given.batch, given.seed, (WIDTH_PX, HEIGHT_PX), strength)
+            scenes_changed = SceneBatches(
+                scenes, given.batch, given.seed, (WIDTH_PX, HEIGHT_PX), strength, views, VIEWS_SHARE
+            )
             batches = batches_from(scenes_changed, training.step, given.workers)
             follow(training, batches, loss_of, notes, until)
     file = given.out / "demo_detector.onnx"

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from edge.backends import BACKENDS, Port, Session, open_session
 from edge.errors import MissingExtraError
 
+# Compiling takes half a minute for each size: tests/backends/test_torch.py does it once, as a slow test.
+NAMES = sorted(set(BACKENDS) - {"torch-compile"})
+
 SmallNet = tuple[Path, NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -34,7 +37,7 @@ def reference(
     return np.maximum(conv, 0).mean(axis=(2, 3))
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_a_backend_agrees_with_numpy(backend: str, batch: int, small_net: SmallNet) -> None:
     path, weights, biases = small_net
@@ -46,7 +49,7 @@ def test_a_backend_agrees_with_numpy(backend: str, batch: int, small_net: SmallN
     np.testing.assert_allclose(outputs["features"], reference(images, weights, biases), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", NAMES)
 def test_a_backend_tells_its_ports(backend: str, small_net: SmallNet) -> None:
     session = open_or_skip(small_net[0], backend)
     assert session.inputs == (Port("images", (None, 3, 8, 6), "float32"),)
@@ -54,7 +57,7 @@ def test_a_backend_tells_its_ports(backend: str, small_net: SmallNet) -> None:
     session.close()
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", NAMES)
 def test_rows_of_a_batch_do_not_influence_each_other(backend: str, small_net: SmallNet) -> None:
     images = np.random.default_rng(0).normal(size=(4, 3, 8, 6)).astype(np.float32)
     session = open_or_skip(small_net[0], backend)
@@ -65,7 +68,7 @@ def test_rows_of_a_batch_do_not_influence_each_other(backend: str, small_net: Sm
     session.close()
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", NAMES)
 def test_a_copied_output_survives_later_runs_and_close(backend: str, small_net: SmallNet) -> None:
     """The contract: views may be overwritten by the next run, copies never."""
     rng = np.random.default_rng(1)
@@ -80,7 +83,7 @@ def test_a_copied_output_survives_later_runs_and_close(backend: str, small_net: 
     assert kept.tolist() == expected
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", NAMES)
 def test_the_input_array_may_be_filled_again_at_once(backend: str, small_net: SmallNet) -> None:
     """Stages reuse one input array; so no output may share its memory, and no run may change it."""
     images = np.random.default_rng(2).normal(size=(2, 3, 8, 6)).astype(np.float32)

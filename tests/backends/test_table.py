@@ -98,3 +98,13 @@ def test_importing_backends_does_not_import_a_runtime() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "set()"
+
+
+def test_what_speaks_against_a_backend_is_known_without_opening_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge.backends import table
+
+    monkeypatch.setattr(table, "has_gpu", lambda: False)
+    monkeypatch.setattr(table, "find_spec", lambda name: None if name == "openvino" else object())
+    assert table.why_not("onnxruntime") == ""
+    assert table.why_not("openvino").endswith("the package 'openvino'; pip install 'edge-reid[openvino]'")
+    assert "needs an NVIDIA GPU" in table.why_not("tensorrt")

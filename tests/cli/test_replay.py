@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from eval_command import Ended, eval_command
-from market_like import MarketLike, name_of, write_market_like
+from market_like import MarketLike, name_of, write_generated, write_market_like
 
 KEYS = ("idf1", "pair_f1", "pair_precision", "pair_recall", "identities", "revisions", "p50_ms", "p95_ms")
 PEOPLE, CAMERAS, DIM = 30, 3, 48
@@ -166,9 +166,28 @@ def test_files_that_cannot_be_used_are_counted_and_listed(
     assert "is no picture that can be decoded" in ended.err
 
 
+def test_generated_pictures_join_and_the_ablation_leaves_them_out(
+    run: Callable[..., Ended], score: Callable[..., dict[str, Any]], data: MarketLike, tmp_path: Path
+) -> None:
+    write_generated(data, tmp_path, lambda stem, pose: f"pose{pose}/{stem}.jpg", poses=2)
+    options = ("--embed", "demo-reid", "--ipg", tmp_path)
+    found = score(data.folder, *options, "--ablation")
+    plain = score(data.folder, "--embed", "demo-reid")
+    without = found["ablation"]["no_prototypes"]
+    assert without["pair_f1"] == plain["pair_f1"] != found["pair_f1"]
+    assert score(data.folder, *options, "--eta", 0)["pair_f1"] == plain["pair_f1"]
+    ended = run(data.folder, *options, "--ablation")
+    assert "no generated views" in ended.out
+    ended = run(data.folder, "--embed", "demo-reid", "--ipg", tmp_path / "nowhere")
+    assert ended.code == 2
+    assert "nowhere: holds neither query_gen/ nor bounding_box_test_gen/" in ended.err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--eta", "1"], "--eta: is the weight of generated pictures; give --ipg DIR too"),
+        (["--features", "b", "--ipg", "c"], "generated pictures are described by a model, so --ipg needs"),
         (["--embed", "a", "--features", "b"], "--embed and --features exclude each other; give one of them"),
         (["--window-s", "0"], "--window-s: must be seconds above 0, at most a year (got 0)"),
         (["--window-s", "nan"], "--window-s: must be seconds above 0, at most a year (got nan)"),

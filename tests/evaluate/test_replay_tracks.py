@@ -8,6 +8,8 @@ from recorded_run import Recorded
 from edge.config.pipeline import IdentifySpec
 from edge.evaluate.replay_tracks import SWITCHES, Settings, replay_tracks, score_replay_tracks, without
 from edge.evaluate.site_score import read_site_truth
+from edge.stages.identify import Identifier
+from edge.stages.refine import Refiner
 
 
 def test_a_replay_writes_the_very_tracks_of_the_run(recorded: Recorded, tmp_path: Path) -> None:
@@ -36,3 +38,17 @@ def test_a_replay_is_scored_against_a_truth(recorded: Recorded) -> None:
     """The run's own tracks as the truth: the same settings score 1."""
     score = score_replay_tracks(recorded.log, recorded.settings, read_site_truth(recorded.live / "tracks"))
     assert score.across.idf1 == 1
+
+
+def test_prototypes_are_told_again_given_to_whom_they_show_or_left_out(recorded: Recorded) -> None:
+    assert recorded.settings.drawn == "as it was"
+    assert without(recorded.settings, "prototypes").drawn == "nothing"
+    assert without(recorded.settings, "nfc").drawn == "by reference"
+    heard: dict[str, list[int]] = {}
+    for drawn in ("as it was", "by reference", "nothing"):
+        refiner = Refiner(recorded.settings.refine)
+        identifier = Identifier(recorded.settings.identify, refiner, recorded.log.cameras)
+        decisions = [d for outcome in recorded.log.play(identifier, drawn) for d in outcome.decisions]
+        heard[drawn] = [d.identity for d in decisions if "prototype" in d.evidence]
+    assert heard["as it was"] == heard["by reference"] != []
+    assert heard["nothing"] == []

@@ -273,11 +273,12 @@ def test_who_is_erased_while_a_run_goes_on_is_forgotten_by_it(tmp_path: Path) ->
 
 
 def test_two_runs_cannot_write_one_state(tmp_path: Path) -> None:
-    begin(tmp_path, "a")
+    first = begin(tmp_path, "a")
     with pytest.raises(
         StartError, match=r"another edge-run writes state '.*state\.db'; end it, or give another"
     ):
         begin(tmp_path, "b")
+    first.die()
 
 
 def test_a_run_torn_down_in_the_middle_is_ended_by_the_next(tmp_path: Path) -> None:
@@ -307,3 +308,4 @@ def test_outputs_elsewhere_are_left_alone(tmp_path: Path) -> None:
     assert second.keeper.remembered >= 2
     assert not (elsewhere / "earlier").exists()
     assert (tmp_path / "tracks").is_dir()
+    second.die()

@@ -100,6 +100,26 @@ def test_a_run_of_another_recipe_is_not_continued(tmp_path: Path) -> None:
         training(tmp_path, recipe="another")
 
 
+def test_a_new_run_may_begin_with_what_another_learnt(tmp_path: Path) -> None:
+    before = training(tmp_path / "one")
+    losses = go(before)
+    start = tmp_path / "one" / CHECKPOINT
+    run = Training(net(), Budget(steps=40), tmp_path / "two", recipe="another", start=start)
+    assert (run.step, run.resumed) == (0, False)
+    for name, value in run.parts.state_dict().items():
+        assert torch.equal(value, before.averaged.state_dict()[name])
+    assert go(run, stop_after=1)[0] < 0.5 * losses[0]
+
+
+def test_what_another_network_learnt_is_refused(tmp_path: Path) -> None:
+    go(training(tmp_path / "one", steps=1))
+    start = tmp_path / "one" / CHECKPOINT
+    with pytest.raises(ConfigError, match="holds no run of this network"):
+        Training(torch.nn.Linear(2, 2), Budget(steps=1), tmp_path / "two", recipe="another", start=start)
+    with pytest.raises(OutputError, match=r"cannot read .*nothing.pt.*give another file"):
+        Training(net(), Budget(steps=1), tmp_path / "two", recipe="x", start=tmp_path / "nothing.pt")
+
+
 def test_a_broken_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
     with pytest.raises(OutputError, match="remove it to begin anew"):

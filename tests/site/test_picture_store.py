@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from edge.errors import OutputError
-from edge.site.picture_store import draw_crops, draw_scenes
+from edge.site.picture_store import draw_crops, draw_scenes, draw_site_views
 from edge.site.samples import random_crop, random_scene
+from edge.site.site_views import site_views
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,15 @@ def test_scenes_are_those_of_their_seeds_with_everybody_in_them(folder: Path) ->
         assert np.array_equal(scenes.images_bgr_nhwc[row], sample.image_bgr_hwc)
         np.testing.assert_allclose(scenes.truths[row].boxes_px, sample.boxes_px, atol=0.01)
         np.testing.assert_allclose(scenes.truths[row].visible, sample.visible * sample.inside, atol=0.001)
+
+
+def test_views_of_sites_are_a_few_of_each_camera(folder: Path) -> None:
+    views = draw_site_views(folder, 40, 18)
+    samples = [*site_views(40, 16), *site_views(41, 2)]
+    assert views.images_bgr_nhwc.shape == (18, 360, 640, 3)
+    for row, sample in enumerate(samples):
+        assert np.array_equal(views.images_bgr_nhwc[row], sample.image_bgr_hwc)
+        np.testing.assert_allclose(views.truths[row].visible, sample.visible * sample.inside, atol=0.001)
 
 
 def test_crops_are_those_of_their_people_and_views(folder: Path) -> None:

@@ -88,3 +88,19 @@ def test_a_batch_of_crops_has_several_different_views_of_each_person() -> None:
     assert (counts == 4).all()
     same = CropBatches(CropSet(images), people=3, views=4, seed=2)[0]
     assert np.array_equal(batch.images_bgr_nchw, same.images_bgr_nchw)
+
+
+def test_scenes_of_two_kinds_are_mixed_as_asked(scenes: SceneSet, unchanged: None) -> None:
+    """The other kind has nobody in it."""
+    others = SceneSet(
+        np.zeros_like(scenes.images_bgr_nhwc),
+        tuple(SceneTruth(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)) for _ in scenes.truths),
+    )
+
+    def people(share: float) -> int:
+        batches = SceneBatches(scenes, 8, 3, (WIDTH_PX, HEIGHT_PX), 1.0, others, share)
+        return sum(int((batches[number].counts | batches[number].ignored).sum()) for number in range(4))
+
+    none, half, all_of_them = people(1.0), people(0.5), people(0.0)
+    assert none == 0
+    assert 0.3 * all_of_them < half < 0.7 * all_of_them

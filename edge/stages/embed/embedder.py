@@ -72,7 +72,7 @@ class Embedder:
             ModelError: the network's output is not what its card says.
         """
         crops = [crop for frame in batch for crop in frame.crops]
-        vectors = iter(self._vectors(crops))
+        vectors = iter(self.describe(crops))
         frames: list[EmbeddedFrame] = []
         for frame in batch:
             pairs = [(crop, next(vectors)) for crop in frame.crops]
@@ -82,8 +82,12 @@ class Embedder:
             frames.append(EmbeddedFrame(frame.tracks, embeddings))
         return frames
 
-    def _vectors(self, crops: Sequence[Crop]) -> list[Floats | None]:
-        """A unit vector for each crop; None where the network gave nothing usable."""
+    def describe(self, crops: Sequence[Crop]) -> list[Floats | None]:
+        """A unit vector for each crop, float32 (d,); None where the network gave nothing usable.
+
+        Raises:
+            ModelError: as :meth:`embed`.
+        """
         if not crops:
             return []
         images = [crop.image_bgr_hwc for crop in crops]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edge.stages.identify.gates import GroundPlane, TravelTime
+from edge.stages.identify.gates import GroundPlane
 from edge.stages.identify.identifier import Identifier, Outcome
+from edge.stages.identify.prototypes import Asker, Prototypes
+from edge.stages.identify.travel import TravelTime
 
-__all__ = ["GroundPlane", "Identifier", "Outcome", "TravelTime"]
+__all__ = ["Asker", "GroundPlane", "Identifier", "Outcome", "Prototypes", "TravelTime"]

@@ -39,6 +39,14 @@ class Comparer(Protocol):
         """Embeddings in the corrected space: float64 (n, d), unit length."""
         ...
 
+    def learn_generated(self, vectors: NDArray[np.float32]) -> None:
+        """Take in embeddings of generated pictures of one more person."""
+        ...
+
+    def generated(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same for embeddings of generated pictures: float64 (m, d), as long as they are trusted."""
+        ...
+
     def ask(self, allowed: Allowed) -> None:
         """Say who knows whether two visits can be one person."""
         ...

@@ -36,6 +36,7 @@ RIVALS_LOOKED_AT = 8
 NOTED_UNITS = 3  # of a new visit's likeliest, and of each so many visits
 NOTED_VISITS = 3
 ATOMS_SHARE = 2  # times together_max; where there are more, remembered visits are not taken apart
+RULED_OUT = -4.0  # log-odds by place and time: no neighbours in the window, whatever they look like
 SAME = 1e-5  # of a feature of unit length
 SHIFT_STEP = 0.1  # log-odds; who changes less is not compared anew
 
@@ -188,15 +189,37 @@ class Crowd:
     def learn(self, key: Hashable, identity: int) -> None:
         """Say who a visit turned out to be: what it was like at first is compared with that.
 
+        Where it looks so much like the same person's visit before it that looks alone decide, the gap
+        between the two is a travel time.
+
         Args:
             key: the visit, still here.
             identity: who it was, as decided for good.
         """
         camera = self._items[key].camera
+        self._learn_travel(self._items[key], identity)
         for other, log_odds in self._noted.pop(key, ()):
             item = self._items.get(other)
             if item is not None and item.group:
                 self.calibration.add(camera, item.camera, log_odds, same=item.group == identity)
+
+    def _learn_travel(self, item: Item, identity: int) -> None:
+        """How long somebody took from their visit before this one."""
+        earlier = [
+            other
+            for other in self._items_of(("person", identity))
+            if other.key != item.key and other.end_s <= item.end_s
+        ]
+        if not earlier or item.key not in self._rows:
+            return
+        last = max(earlier, key=lambda other: other.end_s)
+        if last.camera == item.camera or last.key not in self._rows:
+            return
+        places = self._place[item.camera], self._place[last.camera]
+        looks = self._spec.match.slope * float(self._rows[item.key] @ self._rows[last.key])
+        looks += float((self._priors() + self._shifts)[places])
+        if self.calibration.probability(looks) >= self._spec.gates.travel_sure:
+            self._gates.travel.learn(last.camera, item.camera, item.start_s - last.end_s)
 
     def confidence(
         self, strand: Strand, of: Cluster, *, is_new: bool
@@ -358,7 +381,9 @@ class Crowd:
         first, second = self._items[one], self._items[other]
         if second.group in self._strangers.apart.get(first.group, ()):
             return False
-        return may_be_one(first, second, self._spec.motion.speed_max)
+        if not may_be_one(first, second, self._spec.motion.speed_max):
+            return False
+        return self._gates.evidence(first, second) > RULED_OUT
 
     def _priors(self) -> NDArray[np.float64]:
         """Log-odds at similarity 0 before anything is learnt, for each pair of cameras."""

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from edge.config.pipeline import GateSpec
 from edge.records import Tracklet
+from edge.stages.identify.travel import NEVER, TravelTime, TravelTimes
 from edge.stages.identify.window import Item, Path
 
-__all__ = ["Gates", "GroundPlane", "TravelTime"]
-
-NEVER = -math.inf
+__all__ = ["Gates", "GroundPlane"]
 
 
 class GroundPlane(Protocol):
@@ -30,37 +29,13 @@ class GroundPlane(Protocol):
         ...
 
 
-class TravelTime(Protocol):
-    """How long people take between two cameras: :class:`edge.config.topology.Travel`."""
-
-    @property
-    def median_s(self) -> float:
-        """Half of them take less."""
-        ...
-
-    @property
-    def spread_s(self) -> float:
-        """Standard deviation, roughly."""
-        ...
-
-    @property
-    def low_s(self) -> float:
-        """Nobody is faster."""
-        ...
-
-    @property
-    def overlap(self) -> float:
-        """Share of people whom both cameras see at one time."""
-        ...
-
-
 class Gates:
-    """Evidence of place and time. It keeps nothing but what it was made with.
+    """Evidence of place and time. It keeps nothing but what it was made with, and the travel times it learns.
 
     Args:
         spec: how much they may say.
         grounds: camera -> its view of the ground; all in one frame of reference.
-        travel: (camera left, camera reached) -> travel time.
+        travel: (camera left, camera reached) -> travel time; of other pairs they are learnt.
     """
 
     def __init__(
@@ -71,14 +46,14 @@ class Gates:
     ) -> None:
         self._spec = spec
         self._grounds = dict(grounds or {}) if spec.ground else {}
-        self._travel = dict(travel or {}) if spec.travel else {}
+        self.travel = TravelTimes(spec, travel)
 
     @property
     def gain_max(self) -> float:
         """The most they can speak for two visits being one person's; 0 where nothing is known."""
         gains = [
             self._spec.ground_gain if self._grounds else 0.0,
-            self._spec.travel_gain if self._travel else 0.0,
+            self._spec.travel_gain if self.travel.known else 0.0,
         ]
         return sum(gains)
 
@@ -116,6 +91,8 @@ class Gates:
         The distance of two sightings of one person is Rayleigh with ``ground_error_m``; two people are
         anywhere in ``ground_area_m2``.
         """
+        if not one.path or not other.path:
+            return 0.0
         spec = self._spec
         common = one.path.keys() & other.path.keys()
         if len(common) * spec.slot_s < spec.ground_least_s:
@@ -131,18 +108,5 @@ class Gates:
 
     def _time(self, one: Item, other: Item) -> float:
         """The gap between two visits against the time people take, if they come by the direct way."""
-        spec = self._spec
         first, then = (one, other) if one.end_s <= other.end_s else (other, one)
-        travel = self._travel.get((first.camera, then.camera))
-        if travel is None or travel.overlap > 0.0:
-            return 0.0
-        gap_s = then.start_s - first.end_s
-        if gap_s < travel.low_s - spec.travel_slack_s:
-            return NEVER if spec.hard else -spec.travel_loss
-        spread_s = max(travel.spread_s, spec.travel_spread_s)
-        if gap_s > spec.travel_horizon_s:
-            return 0.0
-        z = (gap_s - travel.median_s) / spread_s
-        direct = math.exp(-0.5 * z * z) / (spread_s * math.sqrt(2.0 * math.pi)) * spec.travel_horizon_s
-        score = math.log(spec.travel_direct * direct + (1.0 - spec.travel_direct))
-        return min(score, spec.travel_gain)
+        return self.travel.evidence(first.camera, then.camera, then.start_s - first.end_s)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,18 @@ from numpy.typing import NDArray
 
 from edge.centralize import MatchCalibration
 from edge.config.pipeline import IdentifySpec
-from edge.records import Decision, Settled, Tracklet
+from edge.records import Arrivals, Decision, Settled, Tracklet
 from edge.stages.identify.clusters import Cluster, homes_of
 from edge.stages.identify.comparer import Comparer
 from edge.stages.identify.crowd import Crowd
 from edge.stages.identify.diary import Diary, lay_open
 from edge.stages.identify.evidence import observation
-from edge.stages.identify.gates import Gates, GroundPlane, TravelTime
+from edge.stages.identify.gates import Gates, GroundPlane
 from edge.stages.identify.ledger import Ledger
 from edge.stages.identify.naming import Naming, carry_over
+from edge.stages.identify.prototypes import Prototypes, reference_strand
 from edge.stages.identify.strand import Strand
+from edge.stages.identify.travel import TravelTime, TravelTimes
 from edge.stages.identify.visits import Look, VisitSearch
 from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
 from edge.stages.identify.wording import decision_about, kind_of, moving
@@ -58,6 +61,7 @@ class Identifier:
         cameras: names of all cameras.
         grounds: camera -> its view of the ground, where calibrated.
         travel: (camera left, camera reached) -> travel time, where known.
+        prototypes: generated views of people; none when None.
     """
 
     def __init__(
@@ -68,9 +72,11 @@ class Identifier:
         *,
         grounds: Mapping[str, GroundPlane] | None = None,
         travel: Mapping[tuple[str, str], TravelTime] | None = None,
+        prototypes: Prototypes | None = None,
     ) -> None:
         self._spec = spec
         self._refiner = refiner
+        self._prototypes = prototypes or Prototypes(refiner)
         self._visits: dict[str, list[Visit]] = {camera: [] for camera in cameras}
         self._ledgers = {camera: Ledger(camera, fill_s=spec.fill_s) for camera in cameras}
         self._gallery = Gallery(people_max=spec.people_max, exemplars_max=spec.exemplars_max)
@@ -111,10 +117,26 @@ class Identifier:
         found = self._strands.get((camera, track))
         return found[0].identity if found else 0
 
+    def offer(self, arrivals: Arrivals) -> None:
+        """Take in prototypes; they count from the next decisions on."""
+        shown = {
+            place: reference_strand(one, self._visits.get(one.reference.camera, ()))
+            for place, one in enumerate(arrivals.prototypes)
+        }
+        self._prototypes.take(arrivals, shown)
+        for strand in shown.values():
+            if strand is not None:
+                self._grown[strand.camera].add(strand.number)
+
     @property
     def calibration(self) -> MatchCalibration:
         """What hindsight has taught it."""
         return self._crowd.calibration
+
+    @property
+    def travel(self) -> TravelTimes:
+        """How long people take between cameras, given and learnt."""
+        return self._gates.travel
 
     @property
     def counts(self) -> Counts:
@@ -145,6 +167,7 @@ class Identifier:
     def add(self, tracklets: Sequence[Tracklet]) -> None:
         """Take in new, grown and closed tracklets."""
         for tracklet in tracklets:
+            self._prototypes.model = tracklet.model or self._prototypes.model
             strand = self._strand_for(tracklet)
             self._grown[tracklet.camera].add(strand.number)
             path = self._gates.path_of(tracklet)
@@ -193,6 +216,8 @@ class Identifier:
         if anew:
             self._crowd.start_over()
             self._remembered.clear()
+            self._prototypes.forget_space()
+        self._grow_with(drawn := self._prototypes.changed())
         decisions = []
         for camera, grown in self._grown.items():
             if anew:
@@ -200,7 +225,7 @@ class Identifier:
             if grown:
                 decisions += self._update(camera, grown, now_ns)
             grown.clear()
-        self._recall()
+        self._recall(drawn)
         clusters = self._crowd.regroup()
         homes = homes_of(clusters)
         settled: list[set[int]] = [set() for _ in clusters]
@@ -214,6 +239,7 @@ class Identifier:
         )
         decisions += self._correct(clusters, homes, naming, now_ns)
         decisions += self._rename(clusters, naming, now_ns)
+        self._prototypes.ask(clusters, naming.names, decisions, now_ns)
         self._count_people()
         decisions += [self._closed_tracklet(strand, tracklet) for strand, tracklet in self._closed]
         self._closed.clear()
@@ -246,10 +272,10 @@ class Identifier:
         """Features of the strands that have grown."""
         strands = [s for visit in visits for s in visit if s.number in grown]
         looked = [(s, v) for s in strands if (v := s.vector) is not None]
-        rows = (
-            self._refiner.features(np.stack([v for _, v in looked]), [camera] * len(looked)) if looked else ()
-        )
+        vectors = np.stack([v for _, v in looked]) if looked else np.zeros((0, 0), np.float32)
+        rows = self._refiner.features(vectors, [camera] * len(looked))
         nothing = Look(0.0, np.zeros(1))
+        rows = self._prototypes.fuse_looks(rows, [strand for strand, _ in looked])
         for strand in strands:
             self._looks.setdefault(strand.number, nothing)
         for (strand, _), row in zip(looked, rows, strict=True):
@@ -270,9 +296,15 @@ class Identifier:
                 decisions.append(decision_about("identity.unknown", now_ns, strand, 0, old, 0.5, {}))
         return decisions
 
-    def _recall(self) -> None:
-        """Tell the crowd whom the gallery has remembered and forgotten."""
-        changed = self._gallery.take_changes()
+    def _grow_with(self, drawn: AbstractSet[int]) -> None:
+        """Visits that are bound to somebody look different when that person's prototype is another one."""
+        for camera, stays in self._visits.items() if drawn else ():
+            bound = (s for visit in stays for s in visit if s.pinned and s.identity in drawn)
+            self._grown[camera].update(s.number for s in bound)
+
+    def _recall(self, drawn: AbstractSet[int]) -> None:
+        """Tell the crowd whom the gallery has remembered and forgotten, and who was drawn since."""
+        changed = sorted({*self._gallery.take_changes(), *drawn})
         if not self._remembered:
             changed = self._gallery.identities
         held = {identity: self._remembered.pop(identity, []) for identity in changed}
@@ -282,9 +314,10 @@ class Identifier:
                 self._crowd.drop(exemplar)
         for identity in changed:
             kept = self._gallery.of(identity)
-            new = [exemplar for exemplar in kept if exemplar not in held[identity]]
+            new = [one for one in kept if one not in held[identity] or identity in drawn]
             if new:
                 rows = self._refiner.features(np.stack([e.vector for e in new]), [e.camera for e in new])
+                rows = self._prototypes.fuse(rows, [identity] * len(new))
                 for exemplar, row in zip(new, rows, strict=True):
                     item = remembered_item(identity, exemplar, row)
                     self._crowd.turn(self._turning.pop(exemplar, exemplar), item)
@@ -337,6 +370,7 @@ class Identifier:
                 kind = kind_of(old, name, naming)
                 naming.fresh.discard(name)
                 probability, evidence = self._crowd.confidence(strand, cluster, is_new=kind == "identity.new")
+                evidence |= self._prototypes.evidence(name)
                 strand.probability = probability
                 if strand.pinned:  # its visit is bound to another identity now
                     self._grown[strand.camera].add(strand.number)
@@ -347,6 +381,7 @@ class Identifier:
                 decisions.append(decision_about(kind, now_ns, strand, name, old, probability, evidence))
         for old, name in naming.merged.items():
             self._gallery.merge(name, old)
+            self._prototypes.merge(name, old)
             if old not in ended:
                 decisions.append(Decision("identity.merge", now_ns, "", 0, "", name, old, 0.5))
         self._ended_count += len(naming.merged)
@@ -359,6 +394,7 @@ class Identifier:
         gone = self._unwritten - borne
         self._unwritten -= gone
         self._gallery.forget_apart(borne)
+        self._prototypes.follow({*borne, *self._gallery.identities})
         self._ended_count += len(gone - set(naming.merged))
 
     def _closed_tracklet(self, strand: Strand, tracklet: Tracklet) -> Decision:
@@ -449,6 +485,7 @@ class Identifier:
         self._features.pop(strand.number, None)
         self._looks.pop(strand.number, None)
         self._paths.pop(strand.number, None)
+        self._prototypes.forget(strand.number)
         self._grown[strand.camera].discard(strand.number)
 
     def _remember(self, camera: str, visit: Visit) -> Exemplar | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.centralize import FeatureSpace, WindowCentralizer
+from edge.centralize import GENERATED, FeatureSpace, WindowCentralizer
 from edge.config.pipeline import RefineSpec
 from edge.records import Tracklet
 
@@ -104,6 +104,21 @@ class Refiner:
             float64 (n, d), unit length.
         """
         return self._frozen.transform(vectors, cameras)
+
+    def learn_generated(self, vectors: NDArray[np.float32]) -> None:
+        """Take in embeddings of generated pictures of one more person: the generator's mean."""
+        self._space.learn_generated(vectors)
+
+    def generated(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Embeddings of generated pictures in the corrected space.
+
+        Args:
+            vectors: float32 (m, d), unit length.
+
+        Returns:
+            float64 (m, d); their length is how well the generator's mean is known, 0 to 1.
+        """
+        return self._frozen.transform(vectors, [GENERATED] * len(vectors)) * self._frozen.trust
 
     def ask(self, allowed: Allowed) -> None:
         """Say who knows whether two visits can be one person; asked with two keys, answers symmetrically."""

@@ -12,6 +12,7 @@ from edge.stages.sink.mot import complete_tracks
 from edge.stages.sink.outputs import Judge, Outputs, open_outputs
 from edge.stages.sink.summary import CameraRow, ChannelRow, RunSummary, StageRow
 from edge.stages.sink.terminal import CameraLine, LiveSnapshot, StageLine, TerminalView
+from edge.stages.sink.worker import WorkerRow
 
 __all__ = [
     "MOSAIC",
@@ -29,6 +30,7 @@ __all__ = [
     "StageLine",
     "StageRow",
     "TerminalView",
+    "WorkerRow",
     "check_folder",
     "complete_tracks",
     "erase_outputs",

@@ -15,6 +15,7 @@ INGREDIENTS = {
     "nfc": "without NFC",
     "camera_mean": "without camera means",
     "gates": "without gates",
+    "prototypes": "without generated views",
 }
 """What a run is called that left out an ingredient, by its name in the evaluation."""
 

@@ -13,6 +13,7 @@ from edge.stages.sink.base import Sink
 from edge.stages.sink.events import EventSink, Journal
 from edge.stages.sink.folder import prepare_folder
 from edge.stages.sink.footpaths import Ground
+from edge.stages.sink.generated import Generated
 from edge.stages.sink.mosaic import MosaicSink
 from edge.stages.sink.mot import MotSink
 from edge.stages.sink.report import ReportSink
@@ -140,6 +141,7 @@ def open_outputs(
     mosaic: bool = False,
     ground: Ground | None = None,
     judge: Judge | None = None,
+    generated: Generated | None = None,
     journal: Journal | None = None,
 ) -> Outputs:
     """Prepare the output folder and open everything ``edge-run`` writes.
@@ -154,6 +156,7 @@ def open_outputs(
         mosaic: whether to write one of all cameras side by side.
         ground: the site's ground plane, for the report's floor plan.
         judge: see :class:`Outputs`.
+        generated: looks up what was generated of somebody, for the report.
         journal: where events are noted before they are written; None notes them nowhere.
 
     Raises:
@@ -170,6 +173,6 @@ def open_outputs(
         [EventSink(folder, site=site, run=run, journal=journal), MotSink(folder, cameras)],
         SummaryFile(folder),
         films,
-        [ReportSink(folder, crops=crops, ground=ground)],
+        [ReportSink(folder, crops=crops, ground=ground, generated=generated)],
         judge,
     )

@@ -70,6 +70,9 @@ svg text.camera { font-size: 12px; font-weight: 600; fill: var(--ink); paint-ord
   border-radius: 6px; background: var(--ground); }
 .crops figcaption { font-size: 11px; color: var(--soft); overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; }
+.drawn .crops { grid-template-columns: repeat(4, 1fr); }
+.generated img { outline: 2px dashed var(--bad); outline-offset: -2px; }
+.generated figcaption { color: var(--bad); }
 .seen { list-style: none; padding: 0; margin: 0; font-size: 13px; }
 .seen li { display: flex; justify-content: space-between; gap: 8px; font-variant-numeric: tabular-nums; }
 .seen li span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -14,6 +14,7 @@ from edge.stages.sink.evaluation import evaluation_section
 from edge.stages.sink.floor_plan import draw_floor_plan
 from edge.stages.sink.folder import replace_text
 from edge.stages.sink.footpaths import Footpaths, Ground
+from edge.stages.sink.generated import Generated, generated_block, worker_section
 from edge.stages.sink.page import page, table, tile
 from edge.stages.sink.palette import hex_colour, identity_rgb
 from edge.stages.sink.summary import RunSummary
@@ -21,6 +22,8 @@ from edge.stages.sink.timeline import Timeline, draw_lanes
 from edge.stages.sink.timestamp import clock_utc, iso_utc
 
 __all__ = ["ReportSink"]
+
+DRAWN_MAX = 60  # people, those seen last, whose generated pictures are shown
 
 
 class ReportSink(Sink):
@@ -35,6 +38,7 @@ class ReportSink(Sink):
         people: most identities shown.
         pictures_per_person: most pictures of each.
         ground: the site's ground plane, for the floor plan; None draws none.
+        generated: looks up what was generated of somebody; None: nothing was.
     """
 
     def __init__(
@@ -45,9 +49,11 @@ class ReportSink(Sink):
         people: int = 200,
         pictures_per_person: int = 6,
         ground: Ground | None = None,
+        generated: Generated | None = None,
     ) -> None:
         self._path = folder / "report.html"
         self._crops = crops
+        self._generated = generated if crops else None
         self._album = Album(people, pictures_per_person if crops else 0)
         self._timeline = Timeline()
         self._ground = ground
@@ -89,6 +95,7 @@ class ReportSink(Sink):
                 *self._people(),
                 *_cameras(summary),
                 *_stages(summary),
+                *worker_section(summary.worker),
                 f"<footer>Run {html.escape(summary.run)}"
                 + (f" · pipeline {html.escape(summary.pipeline)}" if summary.pipeline else "")
                 + (f" · {html.escape(', '.join(summary.models))}" if summary.models else "")
@@ -144,10 +151,19 @@ class ReportSink(Sink):
                 f'<p class="note">The {len(people)} people seen last are shown; {self._album.left_out} '
                 "earlier ones are left out. events.jsonl has them all.</p>"
             )
+        if self._generated is not None and len(people) > DRAWN_MAX:
+            parts.append(
+                f'<p class="note">Generated pictures are shown of the {DRAWN_MAX} people seen last.</p>'
+            )
         if not self._crops:
             parts.append('<p class="note">Pictures are left out, as asked for.</p>')
         parts.append('<div class="people">')
-        parts += [_person(person) for person in people]
+        drawn = {
+            person.identity: generated_block(self._generated(person.identity))
+            for person in sorted(people, key=lambda one: -one.touched_ns)[:DRAWN_MAX]
+            if self._generated is not None
+        }
+        parts += [_person(person, drawn.get(person.identity, "")) for person in people]
         parts.append("</div>")
         return parts
 
@@ -174,8 +190,8 @@ def _head(summary: RunSummary) -> list[str]:
     return [*parts, '<div class="tiles">', *tiles, "</div>"]
 
 
-def _person(person: Person) -> str:
-    """Return one person's card."""
+def _person(person: Person, drawn: str) -> str:
+    """Return one person's card; ``drawn`` is what was generated, as HTML."""
     mark = hex_colour(identity_rgb(person.identity))
     facts = [f"{person.probability:.0%} sure"] if person.probability > 0 else []
     if person.formerly:
@@ -192,6 +208,7 @@ def _person(person: Person) -> str:
         f"<header><h3>id {person.identity}</h3>"
         f'<span class="soft">{html.escape(", ".join(facts))}</span></header>'
         + (f'<div class="crops">{crops}</div>' if crops else "")
+        + drawn
         + f'<ul class="seen">{seen}</ul></article>'
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.stages.sink.folder import SUMMARY_SCHEMA, replace_text
 from edge.stages.sink.timestamp import iso_utc
+from edge.stages.sink.worker import WorkerRow, worker_json
 
 __all__ = ["CameraRow", "ChannelRow", "RunSummary", "StageRow", "SummaryFile"]
 
@@ -70,6 +71,7 @@ class RunSummary:
     error: the one-line error of a run that failed; empty otherwise. Redacted by the caller.
     pipeline, models: what computed it.
     evaluation: the tracking scores, when the truth is known.
+    worker: the background worker, where the pipeline has one.
     """
 
     run: str
@@ -88,6 +90,7 @@ class RunSummary:
     pipeline: str = ""
     models: tuple[str, ...] = ()
     evaluation: Mapping[str, object] | None = None
+    worker: WorkerRow | None = None
 
     def to_json(self) -> str:
         """Return the text of summary.json; numbers are rounded to three decimals (scores to six)."""
@@ -109,6 +112,8 @@ class RunSummary:
             "stages": {name: _rounded(asdict(row)) for name, row in self.stages.items()},
             "channels": {name: asdict(row) for name, row in self.channels.items()},
         }
+        if self.worker is not None:
+            document["worker"] = worker_json(self.worker)
         if self.evaluation is not None:
             document["evaluation"] = _plain(self.evaluation)
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

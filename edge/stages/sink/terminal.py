@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from edge.stages.sink.worker import WorkerRow, worker_line
+
 if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.live import Live
@@ -57,6 +59,7 @@ class LiveSnapshot:
     elapsed_s: seconds since the start.
     identities: people known now.
     unknown: people in view, not known yet.
+    worker: the background worker, where there is one.
     """
 
     elapsed_s: float
@@ -64,6 +67,7 @@ class LiveSnapshot:
     stages: Sequence[StageLine]
     identities: int
     unknown: int = 0
+    worker: WorkerRow | None = None
 
 
 class TerminalView:
@@ -158,7 +162,8 @@ def describe(snapshot: LiveSnapshot) -> str:
     people = f"{snapshot.identities} identities"
     if snapshot.unknown:
         people += f", {snapshot.unknown} unknown"
-    return f"{snapshot.elapsed_s:.0f} s: {people}; {cameras}" + (f"; {stages}" if stages else "")
+    parts = [cameras, stages, worker_line(snapshot.worker) if snapshot.worker is not None else ""]
+    return f"{snapshot.elapsed_s:.0f} s: {'; '.join([people, *filter(None, parts)])}"
 
 
 def _tables(snapshot: LiveSnapshot) -> Group:
@@ -200,4 +205,6 @@ def _tables(snapshot: LiveSnapshot) -> Group:
             f"{stage.p95_ms:.1f}",
             str(stage.queue),
         )
-    return Group(headline, cameras, stages)
+    if snapshot.worker is None:
+        return Group(headline, cameras, stages)
+    return Group(headline, cameras, stages, Text(worker_line(snapshot.worker), style="dim"))

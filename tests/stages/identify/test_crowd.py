@@ -11,6 +11,7 @@ from synthetic_people import faces, look, tracklet_of
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.stages.identify.clusters import Cluster, homes_of
 from edge.stages.identify.crowd import Crowd
+from edge.stages.identify.gates import Gates
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.window import Item, exemplar_of, remembered_item, visit_item
 from edge.stages.refine import Refiner
@@ -106,6 +107,27 @@ def test_two_who_were_once_seen_together_are_never_one() -> None:
     gallery.part(5, 6)
     crowd.part(5, 6)
     assert names(crowd.regroup()) == [{-6}, {-5}]
+
+
+def test_two_in_different_places_at_one_time_are_no_neighbours() -> None:
+    """Their centralized features would come out alike, so they must not be added to each other's."""
+    here = {slot: (0.5 * slot, 0.0) for slot in range(6)}
+    there = {slot: (x, 20.0) for slot, (x, _) in here.items()}
+
+    def similarity(path: dict[int, tuple[float, float]]) -> float:
+        refiner = Refiner(RefineSpec(camera_mean=False, whiten=False, rarity=0.0, nfc_share=1.0))
+        gallery = Gallery(people_max=10, exemplars_max=4)
+        crowd = Crowd(SPEC, refiner, CAMERAS, gallery, Gates(SPEC.gates))
+        alike = (FACES[0] + 0.4 * FACES[1]) / np.linalg.norm(FACES[0] + 0.4 * FACES[1])
+        crowd.put(replace(seen(1, 0, 0), path=here))
+        crowd.put(replace(seen(2, 0, alike.astype(np.float32), "hall"), path=path))
+        crowd.put(seen(3, 0, 5, "till"))
+        refiner.refresh()
+        one, other = refiner.rows([1, 2])
+        return float(one @ other)
+
+    assert similarity(here) == pytest.approx(1.0, abs=1e-4)
+    assert similarity(there) < 0.97
 
 
 def test_only_what_a_change_touches_is_given_back() -> None:

@@ -1,0 +1,171 @@
+"""The fronts: which one a pipeline asks for, and its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.clock import Clock
+from edge.errors import ConfigError
+from edge.fronts import Association, Board, Front, NativeFront, Region, Tail
+from edge.fronts.native import FULL_BATCH_WAIT_S
+
+if TYPE_CHECKING:
+    from edge.backends import Session
+    from edge.config.cameras import CamerasFile
+    from edge.config.card import ModelCard
+    from edge.config.pipeline import DetectSpec, EmbedSpec, PipelineSpec
+    from edge.fronts.deepstream.codes import Target, Version
+    from edge.fronts.deepstream.graph import Broker, Graph
+    from edge.stages.capture import CameraReader
+    from edge.stages.sink import Outputs
+
+__all__ = ["Plan", "deepstream_graph", "plan_deepstream", "plan_native"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One front, as far as it is known before the outputs are opened.
+
+    models: fingerprints of the networks.
+    embed: card of the one that embeds.
+    live: cameras whose frames come as they please; the others come merged in the order of their time.
+    make: from association, board, outputs and the run's start to the front.
+    slack_s: how much longer than usual a first frame may take.
+    """
+
+    models: tuple[str, ...]
+    embed: ModelCard
+    live: frozenset[str]
+    make: Callable[[Association, Board, Outputs, int], Front]
+    slack_s: float = 0.0
+
+
+def plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, resources: ExitStack) -> Plan:
+    """Open both networks for the native front."""
+    from edge.stages.crop import Cropper
+    from edge.stages.detect import Detector
+    from edge.stages.embed import Embedder
+    from edge.stages.track import CameraTracker
+
+    names = [camera.name for camera in cameras.cameras]
+    live = frozenset(camera.name for camera in cameras.cameras if camera.is_live)
+    size, spec = pipeline.channel.size, pipeline.detect
+    detect_card, detect_session = _open_model(spec, "detect", resources)
+    embed_card, embed_session = _open_model(pipeline.embed, "embed", resources)
+    detector = Detector(detect_card, detect_session, spec.score_min, spec.nms_iou, batch_max=spec.batch_max)
+    embedder = Embedder(embed_card, embed_session, pipeline.embed)
+
+    def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
+        return NativeFront(
+            _readers(cameras, clock, started_ns, board),
+            detector,
+            {name: CameraTracker(pipeline.track) for name in names},
+            Cropper(pipeline.crop),
+            Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S),
+            board,
+            regions={camera.name: Region(camera.roi) for camera in cameras.cameras if camera.roi},
+            size=size,
+            batch_max=_frames_per_batch(spec, detect_card, len(names) if live else None),
+            batch_wait_s=spec.batch_wait_ms / 1000 if live else FULL_BATCH_WAIT_S,
+            pictures=outputs.wants_pictures,
+        )
+
+    return Plan((detect_card.fingerprint, embed_card.fingerprint), embed_card, live, make)
+
+
+def plan_deepstream(
+    cameras: CamerasFile, pipeline: PipelineSpec, folder: Path, clock: Clock, *, pictures: bool
+) -> Plan:
+    """Make everything ready for DeepStream, whose frames of all cameras, files too, come as they please."""
+    from edge.fronts.deepstream import plan as deepstream
+    from edge.fronts.deepstream.driver import require_version
+
+    if pictures or pipeline.sink.video:
+        raise ConfigError(
+            "front 'deepstream' copies no pictures: leave out --video, --mosaic and sink.video, or take the "
+            "native front"
+        )
+    version = require_version(pipeline.deepstream.version)
+    target: Target = "jetson" if Path("/etc/nv_tegra_release").exists() else "dgpu"
+    graph = deepstream_graph(cameras, pipeline, version=version, target=target)
+    plan = deepstream.plan_deepstream(cameras, pipeline, graph, folder, clock)
+    names = frozenset(camera.name for camera in cameras.cameras)
+
+    def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
+        return plan.front(association, board, started_ns)
+
+    return Plan(plan.models, _card_for(pipeline.embed, "embed"), names, make, plan.slack_s)
+
+
+def deepstream_graph(
+    cameras: CamerasFile,
+    pipeline: PipelineSpec,
+    *,
+    version: Version,
+    target: Target = "dgpu",
+    broker: Broker | None = None,
+) -> Graph:
+    """Return the DeepStream graph of a pipeline, its networks found and checked.
+
+    Raises:
+        ConfigError: a camera or a network is one that DeepStream cannot take.
+        ModelError: weights are missing, or unlike their card.
+    """
+    from edge.config.weights import find_weights
+    from edge.fronts.deepstream.graph import build_graph
+
+    detector, embedder = _card_for(pipeline.detect, "detect"), _card_for(pipeline.embed, "embed")
+    return build_graph(
+        cameras,
+        pipeline,
+        (detector, find_weights(detector)),
+        (embedder, find_weights(embedder)),
+        version=version,
+        target=target,
+        broker=broker,
+    )
+
+
+def _frames_per_batch(spec: DetectSpec, card: ModelCard, most: int | None) -> int:
+    """Return how many frames to gather: never more than one call takes, live not more than one per camera."""
+    return min(spec.batch_max, card.batch or spec.batch_max, most or spec.batch_max)
+
+
+def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) -> list[CameraReader]:
+    from edge.stages.capture import CameraReader
+
+    return [CameraReader(camera, clock, started_ns, board.on_state) for camera in cameras.cameras]
+
+
+def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:
+    """Find a model's card and weights and open it; it is closed with ``resources``."""
+    from edge.backends import Batch, check_ports, open_session
+    from edge.config.weights import find_weights, identified
+
+    card = _card_for(spec, task)
+    file = find_weights(card)
+    card = identified(card, file)
+    session = open_session(
+        file,
+        backend=spec.backend,
+        threads=spec.threads,
+        card_name=card.name,
+        batch=Batch.up_to(card.batch or spec.batch_max),
+    )
+    resources.callback(session.close)
+    check_ports(session, card)
+    return card, session
+
+
+def _card_for(spec: DetectSpec | EmbedSpec, task: str) -> ModelCard:
+    """A stage's card; ConfigError when it is unknown or made for another task."""
+    from edge.config.catalog import load_card
+
+    card = load_card(spec.model)
+    if card.task != task:
+        raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
+    return card

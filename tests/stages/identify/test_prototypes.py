@@ -1,0 +1,193 @@
+"""Generated views in matching, with synthetic people whose looks differ from side to side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from synthetic_people import at_ns, tracklet_of, unit
+
+from edge.config.ipg import IpgSpec
+from edge.config.pipeline import IdentifySpec, RefineSpec
+from edge.records import Arrivals, Decision, IpgJob, Prototype
+from edge.stages.identify import Identifier, Prototypes
+from edge.stages.refine import Refiner
+
+DIM = 48
+PEOPLE = 12
+Floats = NDArray[np.float32]
+
+
+@dataclass
+class Asked:
+    """Takes jobs; what was asked for and renamed."""
+
+    jobs: list[IpgJob] = field(default_factory=list)
+    renamed: list[tuple[int, int]] = field(default_factory=list)
+
+    def ask(self, job: IpgJob) -> None:
+        self.jobs.append(job)
+
+    def rename(self, old: int, new: int) -> None:
+        self.renamed.append((old, new))
+
+
+class People:
+    """Everybody has a look from the front and one from the back, which have little in common.
+
+    gap: what all generated pictures have in common, and no photograph has.
+    """
+
+    def __init__(self, seed: int = 0, likeness: float = 0.5, gap: float = 0.0) -> None:
+        self.rng = np.random.default_rng(seed)
+        common = self.rng.normal(size=(PEOPLE, DIM))
+        own = self.rng.normal(size=(2, PEOPLE, DIM))
+        self.looks = unit(np.sqrt(likeness) * common + np.sqrt(1 - likeness) * own)
+        self.gap = gap * unit(self.rng.normal(size=(1, DIM)))[0]
+
+    def seen(self, person: int, side: int, count: int = 4) -> list[Floats]:
+        noise = self.rng.normal(size=(count, DIM)) * 0.3 / np.sqrt(DIM)
+        return list(unit(self.looks[side, person] + noise))
+
+    def drawn(self, person: int, count: int = 8) -> Floats:
+        noise = self.rng.normal(size=(count, DIM)) * 0.3 / np.sqrt(DIM)
+        sides = self.looks[[number % 2 for number in range(count)], person]
+        return unit(sides + noise + self.gap)
+
+
+def prototype_for(job: IpgJob, generated: Floats, version: int = 1) -> Prototype:
+    return Prototype(
+        identity=job.identity,
+        version=version,
+        made_at_ns=0,
+        real=job.real,
+        generated=generated,
+        eta=0.25,
+        poses=tuple(str(number) for number in range(len(generated))),
+        rejected=0,
+        model=job.model,
+        generator="test@1",
+        reference=job.reference,
+        pictures_bgr_mhwc=np.zeros((0, 0, 0, 3), np.uint8),
+    )
+
+
+def play(people: People, *, drawn: bool, revise_s: float = 300.0) -> tuple[Identifier, list[Decision], Asked]:
+    """Everybody is seen from the front at the door, and later from the back in the hall."""
+    asked = Asked()
+    refiner = Refiner(RefineSpec(whiten=False, neighbours=0))
+    identifier = Identifier(
+        IdentifySpec(revise_s=revise_s, recent_s=min(30.0, revise_s / 2)),
+        refiner,
+        ["door", "hall"],
+        prototypes=Prototypes(refiner, asked),
+    )
+    decisions: list[Decision] = []
+    whom: dict[tuple[str, int], int] = {}
+
+    def go_on(time_s: float) -> None:
+        decisions.extend(identifier.advance(at_ns(time_s)).decisions)
+        if drawn and asked.jobs:
+            jobs, asked.jobs = asked.jobs, []
+            vectors = [people.drawn(whom[job.reference.camera, job.reference.track]) for job in jobs]
+            identifier.offer(Arrivals(tuple(map(prototype_for, jobs, vectors))))
+
+    identifier.advance(at_ns(0.0))
+    for side, camera in enumerate(("door", "hall")):
+        for person in range(PEOPLE):
+            whom[camera, person + 1] = person
+            start_s = 1.0 + 10.0 * (side * PEOPLE + person)
+            vectors = people.seen(person, side)
+            identifier.add([tracklet_of(person + 1, start_s, start_s + 4.0, camera=camera, vectors=vectors)])
+            for step in range(6):
+                go_on(start_s + 4.0 + step)
+    decisions.extend(identifier.close().decisions)
+    return identifier, decisions, asked
+
+
+def test_views_nobody_has_seen_bring_two_sides_of_a_person_together() -> None:
+    without = play(People(), drawn=False)[0]
+    with_them = play(People(), drawn=True)[0]
+    assert without.people >= PEOPLE + 5, "from behind most are somebody new"
+    assert with_them.people <= PEOPLE + 2
+
+
+@pytest.mark.parametrize("gap", [1.0, 3.0])
+def test_what_all_generated_pictures_have_in_common_makes_nobody_alike(gap: float) -> None:
+    found = play(People(gap=gap), drawn=True)[0]
+    assert PEOPLE <= found.people <= PEOPLE + 4
+
+
+def test_remembered_visits_are_compared_with_what_was_drawn() -> None:
+    found = play(People(), drawn=True, revise_s=30.0)[0]
+    assert found.people <= PEOPLE + 3
+
+
+def test_an_event_names_the_version_of_the_prototype() -> None:
+    _, decisions, _ = play(People(), drawn=True)
+    named = [one for one in decisions if "prototype" in one.evidence]
+    assert {one.evidence["prototype"] for one in named} == {1}
+    assert any(one.type in ("identity.match", "identity.merge", "identity.rename") for one in named)
+    assert all("prototype" not in one.evidence for one in play(People(), drawn=False)[1])
+
+
+def test_everybody_is_asked_for_and_again_after_a_while_when_nothing_came_of_it() -> None:
+    identifier, _, asked = play(People(likeness=1.0), drawn=False)
+    assert identifier.people == PEOPLE
+    assert {job.identity for job in asked.jobs} == set(range(1, PEOPLE + 1))
+    for identity in range(1, PEOPLE + 1):
+        times = [job.asked_at_ns for job in asked.jobs if job.identity == identity]
+        assert all(then - one >= 30e9 for one, then in itertools.pairwise(times))
+    job = asked.jobs[0]
+    assert job.model == "reid@1"
+    assert job.reference.camera == "door"
+    assert np.linalg.norm(job.real) == pytest.approx(1.0, abs=1e-5)
+
+
+def visit(vectors: Sequence[Floats], quality: float, until_s: float, closed: bool = False) -> object:
+    return tracklet_of(1, 1.0, until_s, vectors=vectors, quality=quality, closed=closed)
+
+
+def test_a_clearly_better_crop_is_asked_for_again_and_a_slightly_better_one_is_not() -> None:
+    people, asked = People(), Asked()
+    refiner = Refiner(RefineSpec())
+    prototypes = Prototypes(refiner, asked, IpgSpec(better_factor=1.25))
+    identifier = Identifier(IdentifySpec(), refiner, ["door"], prototypes=prototypes)
+    identifier.advance(at_ns(0.0))
+    told = []
+    for step, quality in enumerate((0.6, 0.65, 0.8), start=2):
+        identifier.add([visit(people.seen(0, 0), quality, step)])  # type: ignore[list-item]
+        identifier.advance(at_ns(step + 0.1))
+        told.append([job.reference.quality for job in asked.jobs])
+    assert told == [[0.6], [0.6], [0.6, 0.8]]  # 0.8 is a third better, 0.65 is not
+
+
+def test_nobody_is_asked_for_whose_views_are_worth_less_than_wanted() -> None:
+    people, asked = People(), Asked()
+    refiner = Refiner(RefineSpec())
+    prototypes = Prototypes(refiner, asked, IpgSpec(value_min=5.0))
+    identifier = Identifier(IdentifySpec(), refiner, ["door"], prototypes=prototypes)
+    identifier.advance(at_ns(0.0))
+    identifier.add([visit(people.seen(0, 0), 0.9, 4.0)])  # type: ignore[list-item]
+    identifier.advance(at_ns(5.0))
+    assert identifier.people == 1
+    assert asked.jobs == []
+
+
+def test_prototypes_of_another_model_are_left_alone() -> None:
+    people, asked = People(), Asked()
+    refiner = Refiner(RefineSpec())
+    identifier = Identifier(IdentifySpec(), refiner, ["door"], prototypes=Prototypes(refiner, asked))
+    identifier.advance(at_ns(0.0))
+    identifier.add([visit(people.seen(0, 0), 0.9, 4.0)])  # type: ignore[list-item]
+    identifier.advance(at_ns(5.0))
+    (job,) = asked.jobs
+    foreign = prototype_for(IpgJob(1, job.reference, job.real, "other@1", 1.0, 0), people.drawn(0)[:, :16])
+    identifier.offer(Arrivals((foreign,)))
+    identifier.add([visit(people.seen(0, 0), 0.9, 6.0)])  # type: ignore[list-item]
+    decisions = identifier.advance(at_ns(7.0)).decisions
+    assert all("prototype" not in one.evidence for one in decisions)
