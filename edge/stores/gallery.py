@@ -146,9 +146,10 @@ class Gallery:
         self._banned.add(identity)
         self._replace(identity, ())
 
-    def is_banned(self, identity: int) -> bool:
-        """Whether :meth:`forget` was called of somebody."""
-        return identity in self._banned
+    @property
+    def banned(self) -> AbstractSet[int]:
+        """Of whom :meth:`forget` was called."""
+        return self._banned
 
     def seen_by(self, camera: str) -> AbstractSet[int]:
         """Identities with a remembered visit to a camera."""

@@ -50,20 +50,22 @@ class Diary:
         """
         looks: dict[int, Look] = {}
         strands = []
-        for stays in self._visits.values():
-            for visit in stays:
-                for place, strand in enumerate(visit):
-                    if self._gallery.is_banned(strand.identity):
-                        continue
-                    look = _look(strand, visit[0].number, place)
-                    looks[strand.number] = look
-                    if self._strands.get(strand.number) != look:
-                        strands.append(_kept_strand(strand, visit[0].number, place))
+        banned = self._gallery.banned
+        for visit in (visit for stays in self._visits.values() for visit in stays):
+            first = visit[0].number
+            for place, s in enumerate(visit):
+                if s.identity in banned:
+                    continue
+                # Whatever changes a strand changes one of these: with each embedding come boxes.
+                look = first, place, s.identity, s.probability, s.pinned, s.boxes, s.end_s, s.track
+                looks[s.number] = look
+                if self._strands.get(s.number) != look:
+                    strands.append(_kept_strand(s, first, place))
         done: dict[str, int] = {}
         pieces = []
         for ledger in self._ledgers.values():
             for strand, tracklet, written in ledger.waiting():
-                if self._gallery.is_banned(strand.identity):
+                if strand.identity in banned:
                     continue
                 done[tracklet.uid] = written
                 if self._pieces.get(tracklet.uid) != written:
@@ -113,12 +115,6 @@ def lay_open(kept: KeptState, visits: Mapping[str, list[list[Strand]]], ledgers:
         if piece.strand in strands:
             ledgers[piece.camera].restore(strands[piece.strand], _tracklet_from(piece), piece.done)
     return max((int(strand.end_s * 1e9) for strand in strands.values()), default=0)
-
-
-def _look(strand: Strand, visit: int, place: int) -> Look:
-    """What tells that a strand has changed."""
-    who = strand.identity, strand.probability, strand.pinned
-    return (visit, place, *who, strand.boxes, strand.weight, strand.end_s, strand.track)
 
 
 def _kept_strand(strand: Strand, visit: int, place: int) -> KeptStrand:
