@@ -213,7 +213,7 @@ def deepstream_graph(
         ModelError: weights are missing, or unlike their card.
     """
     from edge.config.weights import find_weights
-    from edge.fronts.deepstream.graph import build_graph
+    from edge.fronts.deepstream.build import build_graph
 
     detector, embedder = _card_for(pipeline.detect, "detect"), _card_for(pipeline.embed, "embed")
     return build_graph(
