@@ -115,15 +115,16 @@ def deepstream_graph(
         ConfigError: a camera or a network is one that DeepStream cannot take.
         ModelError: weights are missing, or unlike their card.
     """
-    from edge.config.weights import find_weights
-    from edge.fronts.deepstream.graph import build_graph
+    from edge.config.weights import find_weights, identified
+    from edge.fronts.deepstream.build import build_graph
 
-    detector, embedder = _card_for(pipeline.detect, "detect"), _card_for(pipeline.embed, "embed")
+    cards = _card_for(pipeline.detect, "detect"), _card_for(pipeline.embed, "embed")
+    detector, embedder = ((identified(card, file), file) for card in cards for file in (find_weights(card),))
     return build_graph(
         cameras,
         pipeline,
-        (detector, find_weights(detector)),
-        (embedder, find_weights(embedder)),
+        detector,
+        embedder,
         version=version,
         target=target,
         broker=broker,

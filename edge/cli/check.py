@@ -226,8 +226,8 @@ def _check_deepstream(
 ) -> None:
     """Whether DeepStream is installed and takes each of the cameras."""
     from edge.config.cameras import check_cameras
+    from edge.fronts.deepstream.build import source_of
     from edge.fronts.deepstream.driver import require_version
-    from edge.fronts.deepstream.graph import source_of
 
     try:
         require_version(spec.deepstream.version)

@@ -149,7 +149,7 @@ def _source_of(name: str, cameras: Path) -> tuple[str, str]:
         ConfigError: there is no such camera.
     """
     from edge.config.cameras import load_cameras
-    from edge.fronts.deepstream.graph import source_of
+    from edge.fronts.deepstream.build import source_of
 
     listed = load_cameras(cameras).cameras
     for camera in listed:
@@ -175,8 +175,8 @@ def _pipeline(request: ConfigRequest) -> PipelineSpec:
 
 
 def _broker(request: ConfigRequest) -> Broker | None:
+    from edge.fronts.deepstream.build import parse_broker
     from edge.fronts.deepstream.codes import BrokerName
-    from edge.fronts.deepstream.graph import parse_broker
 
     if request.broker is None:
         return None

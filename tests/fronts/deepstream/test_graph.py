@@ -8,8 +8,9 @@ from deepstream_site import graph_of
 from edge.config.card import ModelCard
 from edge.config.catalog import load_card
 from edge.errors import ConfigError
+from edge.fronts.deepstream.build import parse_broker
 from edge.fronts.deepstream.codes import NVINFER_PRECISION, NVTRACKER_PRECISION
-from edge.fronts.deepstream.graph import Broker, parse_broker
+from edge.fronts.deepstream.graph import Broker
 from edge.fronts.deepstream.nvinfer import detector_sections, reid_sections
 from edge.fronts.deepstream.nvtracker import tracker_sections
 from edge.fronts.deepstream.scaling import scaling_of
