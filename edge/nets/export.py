@@ -85,8 +85,8 @@ def trace_onnx(
     except torch.onnx.errors.OnnxExporterError as error:
         text = " ".join(str(error).split())
         found = _UNSUPPORTED.search(text)
-        name = (found["name"] or found["other"]) if found else ""
-        reason = f"operator '{name}' does not exist in ONNX opset {_OPSET}" if name else text[:200]
+        operator = (found["name"] or found["other"]) if found else ""
+        reason = f"operator '{operator}' does not exist in ONNX opset {_OPSET}" if operator else text[:200]
         raise ExportError(f"{name} cannot be exported: {reason}") from None
     finally:
         part.unlink(missing_ok=True)

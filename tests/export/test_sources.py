@@ -89,7 +89,10 @@ def test_the_unet_in_half_precision_is_nearly_the_same(
     monkeypatch.setattr(job, "from_unet", lambda folder, scratch: traced)
     result = export_unet(tmp_path, Order(tmp_path / "half.onnx", "fp16"))
     assert 0 < result.rewritten.max_rel <= 2e-2
-    assert result.size_ratio < 0.8
+    halves = [
+        one for one in read_graph(result.file).graph.initializer if one.data_type == onnx.TensorProto.FLOAT16
+    ]
+    assert len(halves) > 20
 
 
 def test_the_unet_in_int8_is_refused(weights: Path, tmp_path: Path) -> None:
