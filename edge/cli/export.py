@@ -58,6 +58,11 @@ def export(request: Request) -> int:
     if request.to not in ("onnx", "tensorrt"):
         raise ConfigError(f"must be onnx or tensorrt (got '{request.to}')", key="--to")
     _require_onnx()
+    if request.to == "tensorrt":
+        from edge.backends.table import why_not
+
+        if reason := why_not("tensorrt"):
+            raise MissingExtraError(reason)
     from edge.export.job import export as export_net
     from edge.export.job import export_unet, with_default_out
 

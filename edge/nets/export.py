@@ -66,12 +66,13 @@ def trace_onnx(
         ExportError: the network uses an operator that ONNX has not; it is named.
     """
     part = file.with_name(f".{file.name}.part")
+    name = type(net).__name__
     try:
         with warnings.catch_warnings(), torch.no_grad():
             # The exporter that writes one file with its weights inside is the older one, and says so.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                net.eval().cpu(),
+                _Positional(net.eval().cpu()),
                 tuple(given),
                 str(part),
                 input_names=list(inputs),
@@ -84,8 +85,20 @@ def trace_onnx(
     except torch.onnx.errors.OnnxExporterError as error:
         text = " ".join(str(error).split())
         found = _UNSUPPORTED.search(text)
-        name = (found["name"] or found["other"]) if found else ""
-        reason = f"operator '{name}' does not exist in ONNX opset {_OPSET}" if name else text[:200]
-        raise ExportError(f"{type(net).__name__} cannot be exported: {reason}") from None
+        operator = (found["name"] or found["other"]) if found else ""
+        reason = f"operator '{operator}' does not exist in ONNX opset {_OPSET}" if operator else text[:200]
+        raise ExportError(f"{name} cannot be exported: {reason}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+class _Positional(nn.Module):
+    """Calls a network with what it is given: the exporter would fill in keyword-only arguments too."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *given: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.net(*given)
+        return out

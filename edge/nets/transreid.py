@@ -107,7 +107,7 @@ class _Backbone(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         patches = self.patch_embed(pictures)
-        tokens = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + self.pos_embed
+        tokens = torch.cat([self.cls_token.expand(patches.shape[0], -1, -1), patches], dim=1) + self.pos_embed
         for block in list(self.blocks)[:-1]:
             tokens = block(tokens)
         return tokens

@@ -168,3 +168,13 @@ def test_a_wrong_detector_card_is_refused(place: str, value: Any, message: str) 
 def test_a_wrong_embedder_card_is_refused(place: str, value: Any, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ModelCard.model_validate(changed(EMBEDDER, place, value))
+
+
+def test_torch_weights_may_have_no_digest_and_graphs_must() -> None:
+    unknown = changed(changed(EMBEDDER, "sha256", None), "bytes", None)
+    card = ModelCard.model_validate(changed(unknown, "file", "net.pth"))
+    assert card.fingerprint == "my-embedder@unknown"
+    with pytest.raises(ValidationError, match="only for torch weights that have no url"):
+        ModelCard.model_validate(unknown)
+    with pytest.raises(ValidationError, match="both known or both null"):
+        ModelCard.model_validate(changed(EMBEDDER, "sha256", None))

@@ -399,3 +399,15 @@ class TestPulling:
         assert pull_folder() == tmp_path / "checkout" / "pretrained"
         (elsewhere / "pretrained").mkdir()
         assert pull_folder() == elsewhere / "pretrained"
+
+
+def test_weights_without_a_digest_are_taken_and_identified_by_their_own(tmp_path: Path) -> None:
+    from edge.config.weights import identified
+
+    file = tmp_path / "net.pth"
+    file.write_bytes(GOOD)
+    card = card_of().model_copy(update={"file": "net.pth", "sha256": None, "bytes": None, "url": None})
+    assert verify(card, file) == file
+    known = identified(card, file)
+    assert (known.bytes, known.sha256) == (len(GOOD), hashlib.sha256(GOOD).hexdigest())
+    assert identified(known, tmp_path / "elsewhere") is known
