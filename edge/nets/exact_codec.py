@@ -1,9 +1,9 @@
 """An autoencoder that needs no training: latents that are the picture, for pictures of few pixels.
 
-Of diffusers' class like any other, with one block that halves nothing. Its weights are written, not learnt: each
-colour goes through as a pair of itself and its negative, since ``silu(x) - silu(-x)`` is ``x``; two further
-channels of a great constant and its negative keep mean and deviation of the group norm as they are. What comes
-back differs by a 2000th at most.
+Of diffusers' class like any other, with one block that halves nothing. Its weights are written, not learnt:
+each colour goes through as a pair of itself and its negative, since ``silu(x) - silu(-x)`` is ``x``; two
+further channels of a great constant and its negative keep mean and deviation of the group norm as they are.
+What comes back differs by a 2000th at most.
 """
 
 from __future__ import annotations

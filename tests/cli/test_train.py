@@ -192,9 +192,10 @@ def test_the_command_line_reaches_every_option(
     seen: list[Request] = []
     monkeypatch.setattr(command, "train_ipg", lambda request: seen.append(request) or 0)
     options = (
-        "train ipg --ckpt_dir a --out b --stage 2 --data c --drawn 3 --views 5 --cache d --steps 7 --minutes 2 "
-        "--references 4 --targets 6 --rate 0.1 --warm-steps 9 --average 0.5 --dropout 0.2 --gamma 3 "
-        "--noise-offset 0.3 --seed 8 --device cpu --precision bf16 --threads 1 --sample-every 11 --json"
+        "train ipg --ckpt_dir a --out b --stage 2 --data c --drawn 3 --views 5 --cache d --steps 7 "
+        "--minutes 2 --references 4 --targets 6 --rate 0.1 --warm-steps 9 --average 0.5 --dropout 0.2 "
+        "--gamma 3 --noise-offset 0.3 --seed 8 --device cpu --precision bf16 --threads 1 "
+        "--sample-every 11 --json"
     )
     result = CliRunner().invoke(app, [*options.split(), "--tensorboard"])
     assert result.exit_code == 0, result.output
