@@ -41,8 +41,8 @@ NAMES_MAX = 10_000  # changes of name that wait for a store that cannot be writt
 class Supervisor:
     """Owns the workers of one run.
 
-    **The live path** calls :meth:`ask`, :meth:`take` and :meth:`decide`: they never wait, and never raise. **The
-    main thread** calls :meth:`start`, :meth:`row` and :meth:`close`, which takes four seconds at most.
+    **The live path** calls :meth:`ask`, :meth:`take` and :meth:`decide`: they never wait and never raise.
+    **The main thread** calls :meth:`start`, :meth:`row` and :meth:`close`, which takes seconds at most.
 
     Args:
         setup: what a worker is started with.
