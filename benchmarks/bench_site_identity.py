@@ -25,6 +25,7 @@ from typing import Any
 from bench_live import commit, machine
 
 FULL = "full"
+PORTRAITS = "with true portraits"  # its gain is that of having them
 
 
 def main() -> int:
@@ -32,12 +33,18 @@ def main() -> int:
     options.add_argument("--presets", default="demo", help="comma between them; default: %(default)s")
     options.add_argument("--seeds", default="0,1,2", help="default: %(default)s")
     options.add_argument("--pipeline", default="demo", help="name or file; default: %(default)s")
+    options.add_argument(
+        "--portraits", action="store_true", help="also what generated views could bring at best"
+    )
     given = options.parse_args()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"
     seeds = [int(seed) for seed in given.seeds.split(",")]
     presets = given.presets.split(",")
-    scores = {preset: [score_site(preset, seed, given.pipeline) for seed in seeds] for preset in presets}
+    scores = {
+        preset: [score_site(preset, seed, given.pipeline, given.portraits) for seed in seeds]
+        for preset in presets
+    }
     print(
         json.dumps(
             {
@@ -53,7 +60,7 @@ def main() -> int:
     return 0
 
 
-def score_site(preset: str, seed: int, pipeline: str) -> dict[str, dict[str, float]]:
+def score_site(preset: str, seed: int, pipeline: str, portraits: bool) -> dict[str, dict[str, float]]:
     """Cross-camera scores of one site, full and with each ingredient left out."""
     from edge.assemble import places_and_times
     from edge.cli.cached_site import cached_site
@@ -70,16 +77,22 @@ def score_site(preset: str, seed: int, pipeline: str) -> dict[str, dict[str, flo
     full = Settings(spec.refine, spec.identify, grounds, travel)
     off = [name for name in SWITCHES if name != "prototypes" or log.prototypes]
     variants = {FULL: full} | {name: without(full, name) for name in off}
+    logs = dict.fromkeys(variants, log)
+    if portraits:
+        from true_portraits import with_portraits
+
+        variants[PORTRAITS] = full
+        logs[PORTRAITS] = with_portraits(log, preset, seed, spec, truth)
     found = {}
     for name, settings in variants.items():
-        score = score_replay_tracks(log, settings, truth)
+        score = score_replay_tracks(logs[name], settings, truth)
         found[name] = {
             "idf1": score.across.idf1,
             "hota": score.across.hota,
             "each_idf1": score.overall.idf1,
             "identities": score.across.result_ids,
         }
-        title = name if name == FULL else f"without {name}"
+        title = name if name in (FULL, PORTRAITS) else f"without {name}"
         print(
             f"{preset} {seed}  {title:24} IDF1 across {score.across.idf1:.3f}  HOTA across "
             f"{score.across.hota:.3f}  IDF1 each {score.overall.idf1:.3f}  "
@@ -123,8 +136,10 @@ def summary(rows: Sequence[dict[str, dict[str, float]]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in rows[0]:
         found[name] = {key: spread([row[name][key] for row in rows]) for key in rows[0][name]}
+        sign = -1.0 if name == PORTRAITS else 1.0
         if name != FULL:
-            found[name]["gain"] = spread([row[FULL]["idf1"] - row[name]["idf1"] for row in rows])
+            gains = [sign * (row[FULL]["idf1"] - row[name]["idf1"]) for row in rows]
+            found[name]["gain"] = spread(gains)
     return found
 
 

@@ -105,7 +105,11 @@ class Station:
         return fields[0] == "R", ticks / os.sysconf("SC_CLK_TCK")
 
     def start(self) -> None:
-        """Start a process."""
+        """Start a process.
+
+        Raises:
+            OSError: the machine has no room for one just now.
+        """
         gauge = Gauge(self._context)
         gauge.pause(self._paused)
         ours, theirs = self._context.Pipe()
@@ -116,6 +120,9 @@ class Station:
         old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             process.start()
+        except OSError:
+            ours.close()
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
             theirs.close()
@@ -211,6 +218,8 @@ class Station:
             if process.is_alive():
                 process.kill()
             process.join(KILL_S)
+            if process.exitcode is not None:
+                process.close()
         if self._pipe is not None:
             self._pipe.close()
         self._process, self._pipe, self._gauge = None, None, None

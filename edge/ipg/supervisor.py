@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import connection
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, StoreError
 from edge.flow import StageMeter
 from edge.ipg.jobs import JobQueue, Ticket
 from edge.ipg.messages import Done, Failed, Idle, Ready, Unusable
@@ -35,14 +35,14 @@ _log = logging.getLogger(__name__)
 ROUND_S = 0.1
 STORE_RETRY_S = 5.0  # after it could not be written
 CLOSE_S = 1.0
+NAMES_MAX = 10_000  # changes of name that wait for a store that cannot be written
 
 
 class Supervisor:
     """Owns the workers of one run.
 
-    **The live path** may call :meth:`ask`, :meth:`take` and :meth:`decide` from any thread: they never wait,
-    and never raise. **The main thread** calls :meth:`start`, :meth:`row` and :meth:`close`, which takes four
-    seconds at most, whatever the workers do.
+    **The live path** calls :meth:`ask`, :meth:`take` and :meth:`decide`: they never wait and never raise.
+    **The main thread** calls :meth:`start`, :meth:`row` and :meth:`close`, which takes seconds at most.
 
     Args:
         setup: what a worker is started with.
@@ -67,7 +67,7 @@ class Supervisor:
         context = multiprocessing.get_context("spawn")
         self._stations = [Station(number, setup, context) for number in range(1, spec.workers + 1)]
         self._reader: StoreReader | None = None
-        self._renamed: deque[tuple[str, int, int]] = deque()
+        self._renamed: deque[tuple[str, int, int]] = deque(maxlen=NAMES_MAX)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ipg supervisor", daemon=True)
         self._off = ""
@@ -149,8 +149,7 @@ class Supervisor:
 
     def _run(self) -> None:
         try:
-            self._reader = StoreReader(self._setup)
-            self._reader.claim(self._owner)
+            self._open_reader()
             while not self._stopping.is_set() and not self._off:
                 self._round()
         except EdgeError as error:
@@ -158,6 +157,26 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - a thread's outermost edge: the run goes on
             _log.exception("the worker's supervision broke off")
             self._turn_off(f"{type(error).__name__}: {error}")
+        try:
+            self._end()
+        except Exception:  # noqa: BLE001 - the same; close() ends what is left
+            _log.debug("the workers did not end in good order", exc_info=True)
+
+    def _open_reader(self) -> None:
+        """Open the store; while that cannot be done just now, it is tried again."""
+        while not self._stopping.is_set():
+            try:
+                reader = StoreReader(self._setup)
+                reader.claim(self._owner)
+            except StoreError as error:
+                self._tell_of_store(str(error))
+                self._stopping.wait(STORE_RETRY_S)
+            else:
+                self._reader, self._wrote_badly = reader, False
+                return
+
+    def _end(self) -> None:
+        """Let the workers end; what they told last still counts."""
         for station in self._stations:
             station.ask_to_stop()
         until_s = time.monotonic() + CLOSE_S
@@ -183,7 +202,7 @@ class Supervisor:
             elif station.is_gone:
                 self._lose(station, station.last_words)
             if station.is_due and not self._off:
-                station.start()
+                self._start(station)
         paused = self._guard.look()
         for station in self._stations:
             station.pause(paused)
@@ -192,6 +211,12 @@ class Supervisor:
         self._apply_names()
         if self._reader is not None:
             self._reader.look()
+
+    def _start(self, station: Station) -> None:
+        try:
+            station.start()
+        except OSError as error:  # no more processes, files or memory just now
+            self._lose(station, f"it could not be started: {error.strerror or error}")
 
     def _hand_out(self) -> None:
         if time.monotonic() < self._hand_out_from_s:
@@ -233,10 +258,14 @@ class Supervisor:
     def _fail(self, tickets: Sequence[Ticket], reason: str, *, to_blame: bool) -> None:
         if not to_blame:
             self._hand_out_from_s = time.monotonic() + STORE_RETRY_S
-            if not self._wrote_badly:
-                _log.warning("prototypes cannot be kept: %s; trying again", reason)
-            self._wrote_badly = True
+            self._tell_of_store(reason)
         self._give_back(tickets, reason if to_blame else "")
+
+    def _tell_of_store(self, reason: str) -> None:
+        """Say once that the store cannot be written, until it could."""
+        if not self._wrote_badly:
+            _log.warning("prototypes cannot be kept: %s; trying again", reason)
+        self._wrote_badly = True
 
     def _give_back(self, tickets: Sequence[Ticket], reason: str) -> None:
         for aside in self._queue.give_back(tickets, reason):

@@ -37,7 +37,7 @@ class Prototype:
     """A person's centralized prototype: the real part and the generated part, with what they were made of.
 
     identity: the global id.
-    version: counts the prototypes of one identity, from 1.
+    version: counts the prototypes of one identity, from 1; 0 before the store has counted it.
     made_at_ns: wall time.
     real: float32 (d,)          the job's; unit length
     generated: float32 (m, d)   embeddings of the generated pictures that were kept, unit length, by the same

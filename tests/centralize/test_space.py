@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.centralize import FeatureSpace
+from edge.centralize import GENERATED, FeatureSpace
 
 DIMENSIONS = 12
 
@@ -262,3 +262,50 @@ def test_a_restored_space_maps_as_the_one_it_comes_from() -> None:
     empty = FeatureSpace()
     empty.restore(FeatureSpace().state())
     assert empty.freeze().elsewhere is None
+
+
+def test_generated_pictures_lose_what_they_have_in_common_as_a_camera_does() -> None:
+    rng = np.random.default_rng(7)
+    space = FeatureSpace(whiten=False, prior_tracks=0.0)
+    looks = rng.standard_normal((30, DIMENSIONS))
+    style = 3.0 * rng.standard_normal(DIMENSIONS)
+    for look in looks:
+        space.learn("a", unit(look + 0.1 * rng.standard_normal((10, DIMENSIONS))), new_track=True)
+        space.learn_generated(unit(look + style + 0.1 * rng.standard_normal((8, DIMENSIONS))))
+    drawn = unit(looks + style)
+    assert cosine(drawn.astype(np.float64)).min() > 0.5, "all that is drawn looks alike"
+    frozen = space.freeze()
+    real = frozen.transform(unit(looks), ["a"] * 30)
+    found = frozen.transform(drawn, [GENERATED] * 30)
+    own = (real * found).sum(axis=1)
+    others = (real @ found.T)[~np.eye(30, dtype=bool)]
+    assert own.min() > 0.7
+    assert own.mean() > 0.9
+    assert abs(others.mean()) < 0.1
+    assert frozen.trust == 1.0
+
+
+def test_generated_pictures_are_trusted_the_more_people_were_drawn() -> None:
+    rng = np.random.default_rng(8)
+    space = FeatureSpace(prior_tracks=4.0)
+    assert space.freeze().trust == 0.0
+    space.learn("a", unit(rng.standard_normal((5, DIMENSIONS))), new_track=True)
+    trusts = []
+    for _ in range(12):
+        space.learn_generated(unit(rng.standard_normal((8, DIMENSIONS))))
+        trusts.append(space.freeze().trust)
+    assert trusts == sorted(trusts)
+    assert (trusts[3], trusts[11]) == (0.5, 0.75)
+    assert FeatureSpace(remove_camera_mean=False).freeze().trust == 1.0
+
+
+def test_what_is_generated_changes_no_camera_and_no_scatter() -> None:
+    rng = np.random.default_rng(9)
+    with_them, without = FeatureSpace(), FeatureSpace()
+    for rows in tracks_of(rng, 6, np.full(DIMENSIONS, 0.3)):
+        for space in (with_them, without):
+            space.learn("a", rows, new_track=True)
+        with_them.learn_generated(unit(rng.standard_normal((8, DIMENSIONS))))
+    rows = unit(rng.standard_normal((4, DIMENSIONS)))
+    cameras = ["a", "a", "b", "b"]
+    np.testing.assert_array_equal(with_them.transform(rows, cameras), without.transform(rows, cameras))

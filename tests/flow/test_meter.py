@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from edge.flow import StageMeter
+from edge.flow.meter import percentile_ms
 
 
 def test_an_unused_meter_reads_zero() -> None:
@@ -55,3 +56,14 @@ def test_threads_lose_no_count() -> None:
     for thread in threads:
         thread.join()
     assert meter.snapshot().items == 8000
+
+
+def test_the_difference_of_two_histograms_is_what_came_between() -> None:
+    meter = StageMeter("x")
+    meter.record(1.0, items=100)
+    before = meter.counts()
+    meter.record(0.01, items=20)
+    lately = [now - then for now, then in zip(meter.counts(), before, strict=True)]
+    assert sum(lately) == 20
+    assert percentile_ms(lately, 0.95) == pytest.approx(10, rel=0.05)
+    assert percentile_ms([0] * 256, 0.95) == 0.0

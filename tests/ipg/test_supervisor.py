@@ -274,6 +274,46 @@ def test_what_is_drawn_of_somebody_goes_to_whom_they_turned_out_to_be(
     np.testing.assert_array_equal(found[2].generated, found[5].generated)
 
 
+def test_a_store_that_is_busy_at_the_start_is_waited_for(
+    start: Callable[..., Supervisor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge.errors import StoreError
+    from edge.ipg import supervisor as module
+
+    monkeypatch.setattr(module, "STORE_RETRY_S", 0.05)
+    claims: list[str] = []
+    claim = PrototypeStore.claim
+
+    def busy_twice(store: PrototypeStore, owner: str) -> int:
+        claims.append(owner)
+        if len(claims) < 3:
+            raise StoreError("the file is locked by another process")
+        return claim(store, owner)
+
+    monkeypatch.setattr(PrototypeStore, "claim", busy_twice)
+    supervisor = start()
+    until(lambda: supervisor.row().state == "idle", "a worker")
+    assert claims == ["gallery"] * 3
+
+
+def test_a_machine_without_room_for_a_process_is_waited_for(
+    start: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = station.Station.start
+    tries: list[int] = []
+
+    def no_room_twice(one: station.Station) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        begin(one)
+
+    monkeypatch.setattr(station.Station, "start", no_room_twice)
+    supervisor = start()
+    until(lambda: supervisor.row().state == "idle", "a worker")
+    assert supervisor.row().last_loss == "it could not be started: Resource temporarily unavailable"
+
+
 def test_a_full_disk_is_survived_and_told_once(
     start: Callable[..., Supervisor],
     tmp_path: Path,

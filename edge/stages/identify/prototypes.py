@@ -98,7 +98,7 @@ class Prototypes:
             if self._of.pop(identity, None) is not None:
                 self._changed.add(identity)
         for place, prototype in enumerate(arrivals.prototypes):
-            if self.model and prototype.model != self.model:
+            if (self.model and prototype.model != self.model) or not _is_sound(prototype):
                 continue
             self._comparer.learn_generated(prototype.generated)
             kept = _Kept(prototype, strands.get(place))
@@ -275,6 +275,12 @@ def reference_strand(prototype: Prototype, visits: Sequence[Sequence[Strand]]) -
             if strand.track == crop.track and strand.start_s - 0.01 <= at_s <= strand.end_s + 0.01:
                 return strand
     return None
+
+
+def _is_sound(prototype: Prototype) -> bool:
+    """Whether its vectors can be used; what came from another process may not bring this one down."""
+    vectors = prototype.generated
+    return vectors.ndim == 2 and vectors.shape[1] == len(prototype.real) and bool(np.isfinite(vectors).all())
 
 
 def _real_part(cluster: Cluster) -> NDArray[np.float32] | None:

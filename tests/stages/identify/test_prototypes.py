@@ -178,7 +178,8 @@ def test_nobody_is_asked_for_whose_views_are_worth_less_than_wanted() -> None:
     assert asked.jobs == []
 
 
-def test_prototypes_of_another_model_are_left_alone() -> None:
+@pytest.mark.parametrize("flaw", ["another model", "too short", "not finite"])
+def test_prototypes_that_cannot_be_compared_are_left_alone(flaw: str) -> None:
     people, asked = People(), Asked()
     refiner = Refiner(RefineSpec())
     identifier = Identifier(IdentifySpec(), refiner, ["door"], prototypes=Prototypes(refiner, asked))
@@ -186,8 +187,15 @@ def test_prototypes_of_another_model_are_left_alone() -> None:
     identifier.add([visit(people.seen(0, 0), 0.9, 4.0)])  # type: ignore[list-item]
     identifier.advance(at_ns(5.0))
     (job,) = asked.jobs
-    foreign = prototype_for(IpgJob(1, job.reference, job.real, "other@1", 1.0, 0), people.drawn(0)[:, :16])
-    identifier.offer(Arrivals((foreign,)))
+    vectors, model = people.drawn(0), job.model
+    if flaw == "another model":
+        model = "other@1"
+    elif flaw == "too short":
+        vectors = vectors[:, :16]
+    else:
+        vectors[0, 0] = np.nan
+    strange = prototype_for(IpgJob(1, job.reference, job.real, model, 1.0, 0), vectors)
+    identifier.offer(Arrivals((strange,)))
     identifier.add([visit(people.seen(0, 0), 0.9, 6.0)])  # type: ignore[list-item]
     decisions = identifier.advance(at_ns(7.0)).decisions
     assert all("prototype" not in one.evidence for one in decisions)
