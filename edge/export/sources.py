@@ -17,7 +17,7 @@ from edge.export.graphs import free_batch, has_free_batch, read_graph
 from edge.export.parity import TOLERANCE, Parity, check_rows
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
 __all__ = ["Source", "from_onnx", "from_transreid", "from_unet", "random_input"]
 
@@ -138,7 +138,7 @@ def from_unet(folder: Path, scratch: Path) -> Source:
     width = sizes.unet["cross_attention_dim"]
     rng = torch.Generator().manual_seed(_SEED)
 
-    def noise(*shape: int) -> torch.Tensor:
+    def noise(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=rng)
 
     rows, references = 4, 2
