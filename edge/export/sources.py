@@ -139,7 +139,8 @@ def from_unet(folder: Path, scratch: Path) -> Source:
     rng = torch.Generator().manual_seed(_SEED)
 
     def noise(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=rng)
+        made: Tensor = torch.randn(*shape, generator=rng)
+        return made
 
     rows, references = 4, 2
     with torch.inference_mode():
