@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from edge.errors import RunError
+from edge.stores.labelled import SYNTHETIC, XMP
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -37,16 +38,6 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp"})
 SIDE_MIN_PX = 16  # below this nobody can be recognised
 PIXELS_MAX = 64_000_000
 CANVAS_PX = (256, 128)  # height and width of each picture of a canvas
-
-# Said in every generated file, in words and in the IPTC's vocabulary (digitalsourcetype).
-SYNTHETIC = "Synthetic picture: drawn by a generative model (edge-reid IPG), not a photograph."
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    f'Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,13 +133,13 @@ def save_picture(image_rgb: NDArray[np.uint8], path: Path) -> None:
         notes = PngImagePlugin.PngInfo()
         notes.add_text("Description", SYNTHETIC)
         notes.add_text("Software", "edge-reid")
-        notes.add_itxt("XML:com.adobe.xmp", _XMP)
+        notes.add_itxt("XML:com.adobe.xmp", XMP)
         _replace(path, lambda file: picture.save(file, "PNG", pnginfo=notes))
         return
     exif = Image.Exif()
     exif[0x010E] = SYNTHETIC  # ImageDescription
     exif[0x0131] = "edge-reid"  # Software
-    _replace(path, lambda file: picture.save(file, "JPEG", quality=95, exif=exif, xmp=_XMP.encode()))
+    _replace(path, lambda file: picture.save(file, "JPEG", quality=95, exif=exif, xmp=XMP.encode()))
 
 
 def save_plain(image_rgb: NDArray[np.uint8], path: Path) -> None:
