@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,8 @@ from edge.config.ipg import IpgSpec
 from edge.config.pipeline import IdentifySpec, RefineSpec
 from edge.records import Arrivals, Decision, IpgJob, Prototype
 from edge.stages.identify import Identifier, Prototypes
+from edge.stages.identify.prototypes import reference_strand
+from edge.stages.identify.strand import Strand
 from edge.stages.refine import Refiner
 
 DIM = 48
@@ -199,3 +201,90 @@ def test_prototypes_that_cannot_be_compared_are_left_alone(flaw: str) -> None:
     identifier.add([visit(people.seen(0, 0), 0.9, 6.0)])  # type: ignore[list-item]
     decisions = identifier.advance(at_ns(7.0)).decisions
     assert all("prototype" not in one.evidence for one in decisions)
+
+
+def kept_for(asked: Asked | None = None) -> Prototypes:
+    """Prototypes in a space that changes nothing."""
+    return Prototypes(Refiner(RefineSpec(camera_mean=False, whiten=False)), asked)
+
+
+def drawn_of(identity: int, quality: float, seed: int = 0) -> Prototype:
+    people = People(seed)
+    (job,) = play_one(people, quality)
+    return replace(prototype_for(job, people.drawn(identity % PEOPLE)), identity=identity)
+
+
+def play_one(people: People, quality: float) -> list[IpgJob]:
+    asked, refiner = Asked(), Refiner(RefineSpec())
+    identifier = Identifier(IdentifySpec(), refiner, ["door"], prototypes=Prototypes(refiner, asked))
+    identifier.advance(at_ns(0.0))
+    identifier.add([visit(people.seen(0, 0), quality, 4.0)])  # type: ignore[list-item]
+    identifier.advance(at_ns(5.0))
+    return asked.jobs
+
+
+def pulled(prototypes: Prototypes, identity: int) -> bool:
+    rows = np.eye(1, DIM)
+    return not np.array_equal(prototypes.fuse(rows, [identity]), rows)
+
+
+def test_of_two_who_turn_out_to_be_one_the_better_reference_stays() -> None:
+    prototypes = kept_for()
+    good, poor = drawn_of(1, 0.9), drawn_of(2, 0.6)
+    prototypes.take(Arrivals((good, poor)), {})
+    prototypes.merge(2, 1)
+    assert (1 in prototypes, 2 in prototypes) == (False, True)
+    np.testing.assert_allclose(prototypes.fuse(np.eye(1, DIM), [2]), fused_with(good), atol=1e-6)
+    prototypes.take(Arrivals((replace(drawn_of(3, 0.5), identity=3),)), {})
+    prototypes.merge(2, 3)
+    np.testing.assert_allclose(prototypes.fuse(np.eye(1, DIM), [2]), fused_with(good), atol=1e-6)
+
+
+def fused_with(prototype: Prototype) -> NDArray[np.float64]:
+    total = np.eye(1, DIM) + prototype.eta * prototype.generated.sum(axis=0)
+    return total / np.linalg.norm(total)
+
+
+def test_a_prototype_goes_along_when_its_reference_turns_out_to_be_somebody_else() -> None:
+    asked = Asked()
+    prototypes = kept_for(asked)
+    strand = Strand.begin(7, tracklet_of(1, 0.0, 4.0, vectors=People().seen(0, 0)))
+    strand.identity = 1
+    prototypes.take(Arrivals((drawn_of(1, 0.8),)), {0: strand})
+    assert prototypes.changed() == {1}
+    prototypes.follow({1, 4})
+    assert asked.renamed == []
+    strand.identity = 4
+    prototypes.follow({1, 4})
+    assert asked.renamed == [(1, 4)]
+    assert (pulled(prototypes, 1), pulled(prototypes, 4)) == (False, True)
+    assert prototypes.changed() == {1, 4}
+
+
+def test_what_was_drawn_of_nobody_yet_waits_until_they_have_a_name() -> None:
+    prototypes = kept_for()
+    strand = Strand.begin(7, tracklet_of(1, 0.0, 4.0, vectors=People().seen(0, 0)))
+    prototypes.take(Arrivals((drawn_of(0, 0.8),)), {0: strand})
+    prototypes.follow(set())
+    strand.identity = 5
+    prototypes.follow({5})
+    assert pulled(prototypes, 5)
+
+
+def test_who_is_gone_or_erased_is_forgotten() -> None:
+    prototypes = kept_for()
+    prototypes.take(Arrivals((drawn_of(1, 0.8), drawn_of(2, 0.8), drawn_of(3, 0.8))), {})
+    prototypes.follow({1, 2})
+    assert not pulled(prototypes, 3)
+    prototypes.take(Arrivals((), gone=(2,)), {})
+    assert (pulled(prototypes, 1), pulled(prototypes, 2)) == (True, False)
+
+
+def test_the_reference_is_found_by_camera_track_and_time() -> None:
+    strand = Strand.begin(7, tracklet_of(1, 0.0, 4.0, vectors=People().seen(0, 0)))
+    other = Strand.begin(8, tracklet_of(2, 0.0, 4.0))
+    prototype = drawn_of(1, 0.8)
+    crop = replace(prototype.reference, track=1, captured_at_ns=at_ns(2.0))
+    assert reference_strand(replace(prototype, reference=crop), [[other], [strand]]) is strand
+    late = replace(crop, captured_at_ns=at_ns(9.0))
+    assert reference_strand(replace(prototype, reference=late), [[other], [strand]]) is None
