@@ -54,10 +54,10 @@ def list_models(json: bool = False) -> int:
         licence = card.licence.partition(" (")[0]
         cells = (card.name, card.task, licence, megabytes, _where(row))
         table.add_row(*(Text(cell) for cell in cells))
-    for row in folders:
-        licence = str(row["licence"]).partition(" (")[0]
-        where = row["path"] or f"missing: {', '.join(row['files'])}; docs/ipg.md"
-        table.add_row(*(Text(str(cell)) for cell in (row["name"], row["task"], licence, "?", where)))
+    for folder in folders:
+        licence = str(folder["licence"]).partition(" (")[0]
+        where = folder["path"] or f"missing: {', '.join(folder['files'])}; docs/ipg.md"
+        table.add_row(*(Text(str(cell)) for cell in (folder["name"], folder["task"], licence, "?", where)))
     console.print(table)
     if any(row["status"] != "found" for row in rows):
         console.print(
