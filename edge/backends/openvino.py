@@ -106,12 +106,13 @@ class OpenVinoSession:
         """
         if not self._is_open:
             raise ValueError(f"model '{self._name}': run() on a closed session")
-        for port in self._inputs:  # OpenVINO would convert a wrong type without a word
+        for port in self._inputs:
             given = feeds.get(port.name)
-            if given is None or given.dtype != np.dtype(port.dtype):
-                found = "nothing" if given is None else str(given.dtype)
+            if given is None or not port.takes(given):
+                found = "nothing" if given is None else f"{given.dtype} {list(given.shape)}"
                 raise RunError(
-                    f"model '{self._name}': OpenVINO: input '{port.name}' is {port.dtype}, not {found}"
+                    f"model '{self._name}': OpenVINO: input '{port.name}' is {port.dtype} {list(port.shape)}, "
+                    f"it was given {found}"
                 )
         try:
             self._request.infer({name: np.ascontiguousarray(array) for name, array in feeds.items()})

@@ -29,6 +29,12 @@ class Port:
     shape: tuple[int | None, ...]
     dtype: str
 
+    def takes(self, array: Array) -> bool:
+        """Whether an array has this type and shape; some runtimes convert it without a word."""
+        sizes = zip(array.shape, self.shape, strict=False)
+        same = array.ndim == len(self.shape) and all(wanted in (None, size) for size, wanted in sizes)
+        return same and array.dtype == np.dtype(self.dtype)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

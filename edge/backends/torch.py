@@ -124,10 +124,7 @@ class TorchSession:
         """An input as torch takes it; RunError where it is not what the network has."""
         if array is None:
             raise RunError(f"model '{self._name}': torch: there is nothing for input '{port.name}'")
-        fits = array.ndim == len(port.shape) and all(
-            wanted is None or size == wanted for size, wanted in zip(array.shape, port.shape, strict=True)
-        )
-        if not fits or array.dtype != np.dtype(port.dtype):
+        if not port.takes(array):
             raise RunError(
                 f"model '{self._name}': torch: input '{port.name}' is {port.dtype} {list(port.shape)}, it "
                 f"was given {array.dtype} {list(array.shape)}"

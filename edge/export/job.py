@@ -198,10 +198,7 @@ def export_unet(folder: Path, order: Order) -> Result:
 def _with_sizes(card: ModelCard, source: Source) -> ModelCard:
     """The card with the sizes of the weights that were found, which need not be the published ones."""
     (array,) = source.feeds.values()
-    dims = [
-        one.dim_value for port in source.model.graph.output for one in port.type.tensor_type.shape.dim[-1:]
-    ]
-    dim = dims[0] or card.dim
+    dim = source.dim or card.dim
     spec = card.input.model_copy(update={"height": array.shape[2], "width": array.shape[3]})
     outputs = dict.fromkeys(card.outputs, (None, dim))
     return card.model_copy(update={"input": spec, "dim": dim, "outputs": outputs})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,9 +16,12 @@ from edge.errors import MissingExtraError, ModelError
 from edge.export.graphs import free_batch, has_free_batch, read_graph
 from edge.export.parity import TOLERANCE, Parity, check_rows
 
+<<<<<<< HEAD
 if TYPE_CHECKING:
     from torch import Tensor
 
+=======
+>>>>>>> w-export
 __all__ = ["Source", "from_onnx", "from_transreid", "from_unet", "random_input"]
 
 Array = NDArray[np.generic]
@@ -36,12 +39,14 @@ class Source:
     parity: how far it is from that; None where it is the very file.
     feeds: inputs it was, or can be, checked with.
     origin: what it was made from, for people.
+    dim: length of its embeddings, where the weights decide that; None: as the card says.
     """
 
     model: onnx.ModelProto
     parity: Parity | None
     feeds: Feeds
     origin: str
+    dim: int | None = None
 
 
 def random_input(card: ModelCard, rows: int) -> NDArray[np.float32]:
@@ -113,7 +118,8 @@ def from_transreid(card: ModelCard, file: Path, scratch: Path) -> Source:
         with torch.inference_mode():
             return {output: net(torch.from_numpy(np.asarray(given[card.input.name], np.float32))).numpy()}
 
-    return Source(read_graph(target), _against_torch(run, feeds, target, card.name), feeds, str(file))
+    parity = _against_torch(run, feeds, target, card.name)
+    return Source(read_graph(target), parity, feeds, str(file), net.sizes.dim)
 
 
 def from_unet(folder: Path, scratch: Path) -> Source:
@@ -138,9 +144,14 @@ def from_unet(folder: Path, scratch: Path) -> Source:
     width = sizes.unet["cross_attention_dim"]
     rng = torch.Generator().manual_seed(_SEED)
 
+<<<<<<< HEAD
     def noise(*shape: int) -> Tensor:
         made: Tensor = torch.randn(*shape, generator=rng)
         return made
+=======
+    def noise(*shape: int) -> Any:
+        return torch.randn(*shape, generator=rng)
+>>>>>>> w-export
 
     rows, references = 4, 2
     with torch.inference_mode():
@@ -189,7 +200,8 @@ def _copied(outputs: Mapping[str, Array]) -> dict[str, Array]:
     return {name: array.copy() for name, array in outputs.items()}
 
 
-def _torch(name: str):  # type: ignore[no-untyped-def]
+def _torch(name: str) -> Any:
+    """The module; MissingExtraError where it, or what the networks need beside it, is not installed."""
     try:
         import diffusers  # noqa: F401
         import torch

@@ -239,7 +239,7 @@ def _concat(values: list[Value], attributes: Attributes) -> Value:
     return torch.cat([_tensor(value, like) for value in values], attributes["axis"])
 
 
-def _reshape(values: list[Value], attributes: Attributes) -> Tensor:
+def _reshape(values: list[Value], attributes: Attributes) -> Value:
     x, shape = values[0], _numbers(values[1])
     kept = not attributes.get("allowzero", 0)
     return x.reshape([x.shape[k] if size == 0 and kept else size for k, size in enumerate(shape)])
@@ -263,7 +263,7 @@ def _slice(values: list[Value], attributes: Attributes) -> Value:
     return data[tuple(index)]
 
 
-def _split(values: list[Value], attributes: Attributes) -> Sequence[Tensor]:
+def _split(values: list[Value], attributes: Attributes) -> Value:
     x, axis = values[0], attributes.get("axis", 0)
     sizes = _numbers(values[1]) if len(values) > 1 and values[1] is not None else attributes.get("split")
     return x.split(list(sizes), axis) if sizes else x.chunk(attributes["_outputs"], axis)
@@ -278,7 +278,7 @@ def _reduce(apply: Callable[[Tensor, list[int], bool], Tensor]) -> Operator:
     return run
 
 
-def _gemm(values: list[Value], attributes: Attributes) -> Tensor:
+def _gemm(values: list[Value], attributes: Attributes) -> Value:
     one, other = values[0], values[1]
     one = one.T if attributes.get("transA", 0) else one
     other = other.T if attributes.get("transB", 0) else other
@@ -323,18 +323,18 @@ def _batch_norm(values: list[Value], attributes: Attributes) -> Tensor:
     return functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, attributes.get("epsilon", 1e-5))
 
 
-def _flatten(values: list[Value], attributes: Attributes) -> Tensor:
+def _flatten(values: list[Value], attributes: Attributes) -> Value:
     x, axis = values[0], attributes.get("axis", 1)
     return x.flatten(axis) if axis == 1 else x.reshape(int(np.prod(x.shape[:axis])), -1)
 
 
-def _quantize(values: list[Value], attributes: Attributes) -> Tensor:
+def _quantize(values: list[Value], attributes: Attributes) -> Value:
     x, scale, zero = values
     low, high = (-128, 127) if zero.dtype == torch.int8 else (0, 255)
     return (torch.round(x / scale) + zero).clamp(low, high).to(zero.dtype)
 
 
-def _dequantize(values: list[Value], attributes: Attributes) -> Tensor:
+def _dequantize(values: list[Value], attributes: Attributes) -> Value:
     x, scale = values[0], values[1]
     zero = values[2].to(torch.float32) if len(values) > 2 else torch.zeros_like(scale)
     if scale.dim() == 1 and scale.numel() > 1:
