@@ -111,7 +111,7 @@ def make_job(identity: int, value: float = 1.0, camera: str = "door", quality: f
 
 
 def make_setup(folder: Path, painter: str = "open_quick", model: str = MODEL, **given: Any) -> Setup:
-    budget = {"per_minute": 1e5, "share": 1.0}
+    budget = {"per_minute": 1e5, "share": 1.0, "give_way": False, **given.pop("budget", {})}
     spec = IpgSpec.model_validate({"workers": 1, "budget": budget, **given})
     return Setup(
         spec=spec,

@@ -31,6 +31,11 @@ class BudgetSpec(_Part):
     share: Annotated[Number, Field(gt=0, le=1)] = Field(
         default=0.5, description="Share of the time in which a worker computes; it rests after every step."
     )
+    give_way: bool = Field(
+        default=True,
+        description="Run behind everything else on the machine: nice 19, idle classes of processor and disk. "
+        "false where cores are set aside for it.",
+    )
     threads: Whole = Field(default=1, ge=1, le=256, description="Threads one worker may use on a CPU.")
     memory_mb: Whole | None = Field(
         default=None, ge=1, description="What one batch may take, roughly; null: half of what is free."

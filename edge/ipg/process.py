@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from edge.config.ipg import IpgSpec
+    from edge.config.ipg import BudgetSpec, IpgSpec
     from edge.ipg.gauge import Gauge
 
 __all__ = ["DRAWING", "Setup", "main"]
@@ -63,19 +63,27 @@ def main(setup: Setup, pipe: Connection, gauge: Gauge) -> None:
     with contextlib.suppress(ValueError, OSError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the live process' affair
     threading.Thread(target=_die_with_parent, name="parent watch", daemon=True).start()
-    step_back(setup.spec.budget.threads, setup.spec.budget.mps_percent)
+    bound(setup.spec.budget)
+    if setup.spec.budget.give_way:
+        step_back()
     logging.basicConfig(level=logging.WARNING, format="worker: %(message)s", stream=sys.stderr)
     from edge.ipg.worker import serve
 
     serve(setup, pipe, gauge)
 
 
-def step_back(threads: int, mps_percent: int | None) -> None:
-    """Give way to every other process: processor, disk, and memory when there is none left."""
+def bound(budget: BudgetSpec) -> None:
+    """Keep libraries that are imported from now on within the budget; be the first to go without memory."""
     for variable in _THREADS:
-        os.environ[variable] = str(threads)
-    if mps_percent is not None:
-        os.environ["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"] = str(mps_percent)
+        os.environ[variable] = str(budget.threads)
+    if budget.mps_percent is not None:
+        os.environ["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"] = str(budget.mps_percent)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def step_back() -> None:
+    """Give way to every other process: processor and disk."""
     with contextlib.suppress(OSError):
         os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
@@ -85,8 +93,6 @@ def step_back(threads: int, mps_percent: int | None) -> None:
     if number is not None and sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None, use_errno=True).syscall(number, _WHO_PROCESS, 0, _IDLE_CLASS)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _die_with_parent() -> None:

@@ -61,7 +61,10 @@ class Station:
     def pid(self) -> int | None:
         """The process' number, where there is one."""
         process = self._process
-        return process.pid if process is not None else None
+        try:
+            return process.pid if process is not None else None
+        except ValueError:  # it has just been closed
+            return None
 
     @property
     def handles(self) -> list[Connection | int]:
@@ -213,7 +216,7 @@ class Station:
         return True
 
     def _end(self) -> None:
-        process = self._process
+        process, self._process = self._process, None  # others may ask for its number meanwhile
         if process is not None:
             if process.is_alive():
                 process.kill()
@@ -222,4 +225,4 @@ class Station:
                 process.close()
         if self._pipe is not None:
             self._pipe.close()
-        self._process, self._pipe, self._gauge = None, None, None
+        self._pipe, self._gauge = None, None

@@ -94,13 +94,16 @@ def test_several_workers_share_the_jobs(start: Callable[..., Supervisor]) -> Non
     assert most == 2
 
 
-def test_the_worker_gives_way_to_everything_else(start: Callable[..., Supervisor]) -> None:
-    supervisor = start()
+@pytest.mark.parametrize("give_way", [True, False])
+def test_the_worker_gives_way_to_everything_else_unless_it_has_cores_of_its_own(
+    start: Callable[..., Supervisor], give_way: bool
+) -> None:
+    supervisor = start(budget={"give_way": give_way})
     until(lambda: supervisor.row().state == "idle", "a worker")
     (pid,) = supervisor.pids
-    assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    assert os.getpriority(os.PRIO_PROCESS, pid) == (19 if give_way else os.getpriority(os.PRIO_PROCESS, 0))
     if sys.platform == "linux":
-        assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+        assert (os.sched_getscheduler(pid) == os.SCHED_IDLE) is give_way
         assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "1000"
 
 
@@ -131,7 +134,7 @@ def test_a_job_that_cannot_be_drawn_leaves_the_worker_alive(start: Callable[...,
 
 
 def test_a_worker_that_hangs_is_started_again(start: Callable[..., Supervisor]) -> None:
-    supervisor = start(hang_s=0.3)
+    supervisor = start(hang_s=2.0)
     supervisor.ask(make_job(1, camera="hangs"))
     supervisor.ask(make_job(2))
     found: dict[int, Prototype] = {}
@@ -252,7 +255,7 @@ def test_the_worker_pauses_while_a_live_stage_is_above_its_bound(start: Callable
 
 
 def test_no_more_people_are_drawn_than_the_budget_allows(start: Callable[..., Supervisor]) -> None:
-    supervisor = start(batch_max=2, budget={"per_minute": 60, "share": 1.0})
+    supervisor = start(batch_max=2, budget={"per_minute": 60})
     until(lambda: supervisor.row().state == "idle", "a worker")
     begun_s = time.monotonic()
     for identity in range(1, 6):
