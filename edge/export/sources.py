@@ -16,12 +16,6 @@ from edge.errors import MissingExtraError, ModelError
 from edge.export.graphs import free_batch, has_free_batch, read_graph
 from edge.export.parity import TOLERANCE, Parity, check_rows
 
-<<<<<<< HEAD
-if TYPE_CHECKING:
-    from torch import Tensor
-
-=======
->>>>>>> w-export
 __all__ = ["Source", "from_onnx", "from_transreid", "from_unet", "random_input"]
 
 Array = NDArray[np.generic]
@@ -144,14 +138,8 @@ def from_unet(folder: Path, scratch: Path) -> Source:
     width = sizes.unet["cross_attention_dim"]
     rng = torch.Generator().manual_seed(_SEED)
 
-<<<<<<< HEAD
-    def noise(*shape: int) -> Tensor:
-        made: Tensor = torch.randn(*shape, generator=rng)
-        return made
-=======
     def noise(*shape: int) -> Any:
         return torch.randn(*shape, generator=rng)
->>>>>>> w-export
 
     rows, references = 4, 2
     with torch.inference_mode():
