@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assemble", "pipeline_title"]
 
-PROTOTYPES_TTL_S = 30 * 86_400.0
-PROTOTYPES_BYTES_MAX = 2_000_000_000
+DAY_S = 86_400.0
 
 
 def assemble(
@@ -293,8 +292,8 @@ def _open_drawing(
         embed_backend=pipeline.embed.backend,
         flip=pipeline.embed.flip,
         model=card.fingerprint,
-        store_ttl_s=PROTOTYPES_TTL_S,
-        store_bytes_max=PROTOTYPES_BYTES_MAX,
+        store_ttl_s=pipeline.ipg.keep_days * DAY_S,
+        store_bytes_max=pipeline.ipg.keep_mb * 1_000_000,
     )
     drawing = Supervisor(setup, owner, lambda: watched)
     resources.callback(drawing.release)
