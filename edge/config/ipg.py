@@ -110,6 +110,12 @@ class IpgSpec(_Part):
     hang_s: Annotated[Number, Field(gt=0, le=86_400)] = Field(
         default=180.0, description="A worker without any progress for so long is started again."
     )
+    keep_days: Annotated[Number, Field(gt=0, le=36_500)] = Field(
+        default=30.0, description="What was drawn of somebody nobody has seen for so long is deleted."
+    )
+    keep_mb: Whole = Field(
+        default=2000, ge=1, le=10_000_000, description="Of more, what was used least recently is deleted."
+    )
     budget: BudgetSpec = Field(default_factory=BudgetSpec)
     protect: ProtectSpec = Field(default_factory=ProtectSpec)
 

@@ -194,8 +194,7 @@ def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         """
         import sys, time
         from pathlib import Path
-        from onlooker import Onlooker
-from quick_painter import make_job, make_setup
+        from quick_painter import make_job, make_setup
         from edge.ipg.supervisor import Supervisor
         if __name__ == "__main__":
             supervisor = Supervisor(make_setup(Path(sys.argv[1])), "gallery")
@@ -217,11 +216,13 @@ from quick_painter import make_job, make_setup
         env={**os.environ, "PYTHONPATH": path},
     )
     assert live.stdout is not None
-    with live.stdout:
+    try:
         pid = int(live.stdout.readline())
         os.kill(pid, 0)
+    finally:
         live.kill()
         live.wait()
+        live.stdout.close()
     until(lambda: _is_gone(pid), "the worker gone")
 
 
