@@ -4,8 +4,8 @@
 each network, backend, precision and batch size, copies to the device and back included. What is not here says
 "not run" and why. ``limit`` is the smaller of two bounds, both measured in the same run: operations of the
 network at the speed of a large matrix product, and bytes that must be moved at least (weights once per batch,
-pictures and outputs) at the speed of a copy. ``--smoke`` is a minute on a CPU, and what is done where there is no GPU
-unless ``--full`` is given.
+pictures and outputs) at the speed of a copy. ``--smoke`` is a minute on a CPU,
+and what is done where there is no GPU unless ``--full`` is given.
 """
 
 from __future__ import annotations
