@@ -4,7 +4,8 @@
 each network, backend, precision and batch size, copies to the device and back included. What is not here says
 "not run" and why. ``limit`` is the smaller of two bounds, both measured in the same run: operations of the
 network at the speed of a large matrix product, and bytes that must be moved at least (weights once per batch,
-pictures and outputs) at the speed of a copy. ``--smoke`` is a minute on a CPU.
+pictures and outputs) at the speed of a copy. ``--smoke`` is a minute on a CPU,
+and what is done where there is no GPU unless ``--full`` is given.
 """
 
 from __future__ import annotations
@@ -86,7 +87,13 @@ def main() -> int:
     options.add_argument("--seconds", type=float, default=1.0, help="of each figure; default: %(default)s")
     options.add_argument("--threads", type=int, default=1, help="on a CPU; default: %(default)s")
     options.add_argument("--smoke", action="store_true", help="two small networks, float32, batches 1 and 8")
+    options.add_argument(
+        "--full", action="store_true", help="everything also without a GPU, which takes hours"
+    )
     given = options.parse_args()
+    from edge.backends.cuda_driver import has_gpu
+
+    given.smoke = given.smoke or not (given.full or has_gpu())
     os.environ["EDGE_PRETRAINED"] = os.pathsep.join(
         (os.environ.get("EDGE_PRETRAINED", ""), str(SHARED / "data/models"))
     )

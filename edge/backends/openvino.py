@@ -111,8 +111,8 @@ class OpenVinoSession:
             if given is None or not port.takes(given):
                 found = "nothing" if given is None else f"{given.dtype} {list(given.shape)}"
                 raise RunError(
-                    f"model '{self._name}': OpenVINO: input '{port.name}' is {port.dtype} {list(port.shape)}, "
-                    f"it was given {found}"
+                    f"model '{self._name}': OpenVINO: input '{port.name}' is {port.dtype} "
+                    f"{list(port.shape)}, it was given {found}"
                 )
         try:
             self._request.infer({name: np.ascontiguousarray(array) for name, array in feeds.items()})
