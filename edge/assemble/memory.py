@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["begin_with_state", "open_drawing", "remember"]
 
-PROTOTYPES_TTL_S = 30 * 86_400.0
-PROTOTYPES_BYTES_MAX = 2_000_000_000
+DAY_S = 86_400.0
 
 
 def begin_with_state(
@@ -79,8 +78,8 @@ def open_drawing(
         embed_backend=pipeline.embed.backend,
         flip=pipeline.embed.flip,
         model=card.fingerprint,
-        store_ttl_s=PROTOTYPES_TTL_S,
-        store_bytes_max=PROTOTYPES_BYTES_MAX,
+        store_ttl_s=pipeline.ipg.keep_days * DAY_S,
+        store_bytes_max=pipeline.ipg.keep_mb * 1_000_000,
     )
     drawing = Supervisor(setup, owner, lambda: watched)
     resources.callback(drawing.release)
