@@ -88,8 +88,11 @@ class Supervisor:
         return reader.take() if reader is not None else None
 
     def decide(self, decisions: Sequence[Decision]) -> None:
-        """Take notice of merges, so that what is drawn of somebody goes to whom they turned out to be."""
+        """Take notice of who was seen, and of merges: what was drawn goes to whom they turned out to be."""
+        reader = self._reader
         for one in decisions:
+            if reader is not None and one.identity > 0:
+                reader.use(one.identity)
             if one.type == "identity.merge" and one.previous > 0 and one.identity > 0:
                 self._queue.rename(one.previous, one.identity)
                 self._renamed.append(("merge", one.previous, one.identity))
