@@ -75,8 +75,6 @@ class Supervisor:
         self._wrote_badly = False
         self._ended = False
 
-    # --- the live path ---
-
     def ask(self, job: IpgJob) -> None:
         """Ask for a person to be drawn; of too many jobs the least valuable is dropped."""
         if not self._off:
@@ -100,8 +98,6 @@ class Supervisor:
     def rename(self, old: int, new: int) -> None:
         """What was drawn of ``old`` shows ``new``: its reference turned out to be that person's."""
         self._renamed.append(("rename", old, new))
-
-    # --- the main thread ---
 
     def start(self) -> None:
         """Start the supervising thread, which starts the workers."""
@@ -147,8 +143,6 @@ class Supervisor:
     def pids(self) -> tuple[int, ...]:
         """The workers' processes."""
         return tuple(pid for station in self._stations if (pid := station.pid) is not None)
-
-    # --- the supervising thread ---
 
     def _run(self) -> None:
         try:
