@@ -20,7 +20,7 @@ TOUCH_S = 60.0
 
 
 class StoreReader:
-    """Follows the store. Its owner's thread calls everything but :meth:`take`, which any thread may.
+    """Follows the store. Its owner's thread calls everything but :meth:`take` and :meth:`use`, which any may.
 
     Args:
         setup: names the store and the live ReID model.
@@ -69,7 +69,8 @@ class StoreReader:
             gone = self._store.gone_since(self._gone)
             if now_s >= self._touch_due_s and self._used:
                 self._touch_due_s = now_s + TOUCH_S
-                self._store.touch(self._used)
+                used, self._used = self._used, set()
+                self._store.touch(used)
         except StoreError as error:
             if not self._unread:
                 _log.warning("%s; trying again", error)
@@ -81,12 +82,10 @@ class StoreReader:
                 self._gone = max(self._gone, sequence)
                 self._new.pop(identity, None)
                 self._left.add(identity)
-                self._used.discard(identity)
             for sequence, prototype in found:
                 self._sequence = max(self._sequence, sequence)
                 self._new[prototype.identity] = prototype
                 self._left.discard(prototype.identity)
-                self._used.add(prototype.identity)
 
     def take(self) -> Arrivals | None:
         """What came and went since the last time; None when nothing did."""
@@ -96,6 +95,10 @@ class StoreReader:
             arrivals = Arrivals(tuple(self._new.values()), tuple(sorted(self._left)))
             self._new, self._left = {}, set()
         return arrivals
+
+    def use(self, identity: int) -> None:
+        """Somebody was seen: what was drawn of them is worth keeping. From any thread."""
+        self._used.add(identity)
 
     def rename(self, kind: str, old: int, new: int) -> bool:
         """Say that ``old`` turned out to be ``new`` (merge), or what was drawn of it does; False: not now."""

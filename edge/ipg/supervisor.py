@@ -75,8 +75,6 @@ class Supervisor:
         self._wrote_badly = False
         self._ended = False
 
-    # --- the live path ---
-
     def ask(self, job: IpgJob) -> None:
         """Ask for a person to be drawn; of too many jobs the least valuable is dropped."""
         if not self._off:
@@ -88,8 +86,11 @@ class Supervisor:
         return reader.take() if reader is not None else None
 
     def decide(self, decisions: Sequence[Decision]) -> None:
-        """Take notice of merges, so that what is drawn of somebody goes to whom they turned out to be."""
+        """Take notice of who was seen, and of merges: what was drawn goes to whom they turned out to be."""
+        reader = self._reader
         for one in decisions:
+            if reader is not None and one.identity > 0:
+                reader.use(one.identity)
             if one.type == "identity.merge" and one.previous > 0 and one.identity > 0:
                 self._queue.rename(one.previous, one.identity)
                 self._renamed.append(("merge", one.previous, one.identity))
@@ -97,8 +98,6 @@ class Supervisor:
     def rename(self, old: int, new: int) -> None:
         """What was drawn of ``old`` shows ``new``: its reference turned out to be that person's."""
         self._renamed.append(("rename", old, new))
-
-    # --- the main thread ---
 
     def start(self) -> None:
         """Start the supervising thread, which starts the workers."""
@@ -144,8 +143,6 @@ class Supervisor:
     def pids(self) -> tuple[int, ...]:
         """The workers' processes."""
         return tuple(pid for station in self._stations if (pid := station.pid) is not None)
-
-    # --- the supervising thread ---
 
     def _run(self) -> None:
         try:

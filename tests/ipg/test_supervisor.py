@@ -278,6 +278,29 @@ def test_what_is_drawn_of_somebody_goes_to_whom_they_turned_out_to_be(
     np.testing.assert_array_equal(found[2].generated, found[5].generated)
 
 
+def test_what_was_drawn_of_people_who_are_seen_is_kept_longer(
+    start: Callable[..., Supervisor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge.ipg import reader
+
+    monkeypatch.setattr(reader, "TOUCH_S", 0.0)
+    supervisor = start()
+    for identity in (1, 2):
+        supervisor.ask(make_job(identity))
+    found: dict[int, Prototype] = {}
+    until(lambda: gather(supervisor, found) == 2, "two prototypes")
+    store = PrototypeStore(tmp_path / "prototypes.db", ttl_s=3600.0, bytes_max=100_000_000)
+    before = {one.identity: one.used_at_ns for one in store.kept()}
+    supervisor.decide([Decision("tracklet", 0, "door", 1, "door/1/0", 1, 0, 0.9)])
+
+    def later(identity: int) -> bool:
+        return {one.identity: one.used_at_ns for one in store.kept()}[identity] > before[identity]
+
+    until(lambda: later(1), "the first one used again")
+    assert not later(2)
+    store.close()
+
+
 def test_a_store_that_is_busy_at_the_start_is_waited_for(
     start: Callable[..., Supervisor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
