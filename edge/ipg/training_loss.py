@@ -33,7 +33,7 @@ def min_snr_weights(levels: Tensor, gamma: float) -> Tensor:
     if gamma <= 0:
         return torch.ones_like(levels)
     more = 1 / (1 - levels).clamp_min(1e-8)  # snr + 1
-    return cast(Tensor, more.clamp_max(gamma) / more)
+    return more.clamp_max(gamma) / more
 
 
 class Learner(nn.Module):
@@ -60,10 +60,10 @@ class Learner(nn.Module):
         grey = torch.zeros(1, 3, *nets.reid.sizes.picture_px, device=next(nets.reid.parameters()).device)
         with torch.no_grad():
             self.register_buffer("_nobody", nets.reid(grey), persistent=False)  # as Conditioner has it
-        for net in (self.denoising_unet, self.pose_guider):
-            net.requires_grad_(True)
-        for net in (self.reference_unet, self.ifr):
-            net.requires_grad_(self._learns_reference)
+        self.denoising_unet.requires_grad_(True)
+        self.pose_guider.requires_grad_(True)
+        self.reference_unet.requires_grad_(self._learns_reference)
+        self.ifr.requires_grad_(self._learns_reference)
 
     def forward(self, batch: Batch) -> Tensor:
         """The mean loss of a batch."""
