@@ -43,7 +43,7 @@ def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def test_the_detector_trains_exports_and_scores(train, tmp_path: Path, capsys) -> None:
-    assert train("demo-detector", "--scenes", "3", "--held-out", "2", "--steps", "2") == 0
+    assert train("demo-detector", "--scenes", "3", "--views", "2", "--held-out", "2", "--steps", "2") == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["steps"], result["bytes"]) == (2, (tmp_path / "run/demo_detector.onnx").stat().st_size)
     assert 0.0 <= result["ap50"] <= 1.0
