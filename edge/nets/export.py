@@ -72,7 +72,7 @@ def trace_onnx(
             # The exporter that writes one file with its weights inside is the older one, and says so.
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                _Positional(net.eval().cpu()),
+                _Positional(net).eval().cpu(),  # the exporter leaves it in the mode it finds it in
                 tuple(given),
                 str(part),
                 input_names=list(inputs),

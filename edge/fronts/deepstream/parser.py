@@ -47,7 +47,7 @@ install: {library}
 
 def _installed_name(card: ModelCard) -> str:
     """File name of a compiled parser: it holds the card's constants, so it says whose."""
-    return f"{card.name}-{(card.sha256 or 'unknown')[:12]}.so"
+    return f"{card.fingerprint.replace('@', '-')}.so"
 
 
 def find_parser(card: ModelCard) -> Path | None:

@@ -15,6 +15,7 @@ from deepstream_runtime import EOS, EOSMessage, GstRuntime, ServiceMaker, Step, 
 from deepstream_site import cameras_of, graph_of, pipeline_of
 
 from edge.clock import FakeClock
+from edge.config.catalog import load_card
 from edge.config.secrets import redact
 from edge.errors import StartError
 from edge.flow import StopSignals
@@ -86,12 +87,16 @@ def driver_of(runtime: Runtime, graph: Graph, folder: Path) -> Driver:
     return ServiceMakerDriver(graph, folder, runtime)
 
 
+def fingerprint(name: str) -> str:
+    return load_card(name).fingerprint
+
+
 @pytest.fixture
 def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A compiled parser for the detector, so that no compiler is needed."""
     folder = tmp_path / "parsers"
     folder.mkdir()
-    library = folder / "demo-detector-e1367746003d.so"
+    library = folder / f"{fingerprint('demo-detector').replace('@', '-')}.so"
     library.touch()
     monkeypatch.setenv("EDGE_DEEPSTREAM_PARSERS", str(folder))
     return library
@@ -151,7 +156,7 @@ def test_people_keep_one_identity_over_both_cameras(
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["cameras"]["door"]["frames"] == 160
     assert list(summary["stages"]) == ["deepstream", "tracklet", "identify", "sink", "frame"]
-    assert summary["models"] == ["demo-detector@e1367746003d", "demo-reid@0188596012d3"]
+    assert summary["models"] == [fingerprint("demo-detector"), fingerprint("demo-reid")]
 
 
 def test_the_set_is_written_beside_the_outputs_with_the_parser_that_was_compiled(
