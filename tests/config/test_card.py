@@ -168,3 +168,14 @@ def test_a_wrong_detector_card_is_refused(place: str, value: Any, message: str) 
 def test_a_wrong_embedder_card_is_refused(place: str, value: Any, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ModelCard.model_validate(changed(EMBEDDER, place, value))
+
+
+def test_a_generators_card_needs_neither_dim_nor_scores_but_the_decoder_of_pictures() -> None:
+    card = {key: value for key, value in EMBEDDER.items() if key != "dim"} | {
+        "task": "generate",
+        "decoder": "pictures",
+        "outputs": {"pictures": [None, 16, 8, 3]},
+    }
+    assert ModelCard.model_validate(card).task == "generate"
+    with pytest.raises(ValidationError, match="task 'generate' needs one of these decoders: pictures"):
+        ModelCard.model_validate(card | {"decoder": "embedding"})
