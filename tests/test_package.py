@@ -114,6 +114,10 @@ def test_a_wheel_carries_every_card_and_pipeline(wheel: Path, checkout: Path) ->
 def test_a_wheel_carries_no_weights_but_the_projects_own_small_ones(wheel: Path) -> None:
     weights = {".onnx", ".pt", ".pth", ".safetensors", ".engine", ".data"}
     inside = [entry for entry in zipfile.ZipFile(wheel).infolist() if Path(entry.filename).suffix in weights]
-    own = ["demo-detector/demo_detector.onnx", "demo-reid/demo_reid.onnx"]
+    own = [
+        "demo-detector/demo_detector.onnx",
+        "demo-ipg/ipg.safetensors",
+        "demo-reid/demo_reid.onnx",
+    ]
     assert sorted(entry.filename for entry in inside) == [f"edge/_shipped/models/{name}" for name in own]
     assert sum(entry.file_size for entry in inside) <= 8e6

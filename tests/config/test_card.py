@@ -178,3 +178,14 @@ def test_torch_weights_may_have_no_digest_and_graphs_must() -> None:
         ModelCard.model_validate(unknown)
     with pytest.raises(ValidationError, match="both known or both null"):
         ModelCard.model_validate(changed(EMBEDDER, "sha256", None))
+
+
+def test_a_generators_card_needs_neither_dim_nor_scores_but_the_decoder_of_pictures() -> None:
+    card = {key: value for key, value in EMBEDDER.items() if key != "dim"} | {
+        "task": "generate",
+        "decoder": "pictures",
+        "outputs": {"pictures": [None, 16, 8, 3]},
+    }
+    assert ModelCard.model_validate(card).task == "generate"
+    with pytest.raises(ValidationError, match="task 'generate' needs one of these decoders: pictures"):
+        ModelCard.model_validate(card | {"decoder": "embedding"})
