@@ -122,7 +122,9 @@ class EdgeRun:
 
     def everything(self) -> str:
         """All it wrote: files, standard output, log."""
-        files = [path.read_text(encoding="utf-8") for path in self.out.rglob("*") if path.is_file()]
+        files = [
+            path.read_bytes().decode("utf-8", "replace") for path in self.out.rglob("*") if path.is_file()
+        ]
         return "\n".join([*files, *self.stdout, self.stderr])
 
     def close(self) -> None:
