@@ -14,11 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 __all__ = ["CardInput", "DecoderName", "DecoderOptions", "ModelCard"]
 
-DecoderName = Literal["yolox", "yolov8", "yolo-end2end", "boxes-scores", "embedding", "pictures"]
+DecoderName = Literal[
+    "yolox", "yolov8", "yolo-end2end", "boxes-scores", "embedding", "pictures", "heatmaps", "simcc"
+]
 Triple = tuple[float, float, float]
 Dimension = Annotated[int, Field(gt=0)] | None
 
-_DECODERS_OF: dict[str, tuple[str, ...]] = {"embed": ("embedding",), "generate": ("pictures",)}
+_DECODERS_OF: dict[str, tuple[str, ...]] = {
+    "embed": ("embedding",),
+    "generate": ("pictures",),
+    "pose": ("heatmaps", "simcc"),
+}
 _DETECTORS = tuple(
     name for name in get_args(DecoderName) if not any(name in own for own in _DECODERS_OF.values())
 )
@@ -94,7 +100,7 @@ class ModelCard(_Part):
     """One network: its file, its rights, its ports, its advised numbers."""
 
     name: str = Field(max_length=64, description="Name in pipelines and commands; the folder's name.")
-    task: Literal["detect", "embed", "generate"] = Field(description="What it is for.")
+    task: Literal["detect", "embed", "generate", "pose"] = Field(description="What it is for.")
     file: str = Field(max_length=128, description="File name of the weights, without any folder.")
     bytes: int | None = Field(gt=0, description="Size of that file in bytes; null where sha256 is.")
     sha256: str | None = Field(
@@ -110,7 +116,7 @@ class ModelCard(_Part):
         min_length=1, description="Shape of each output that is used; null where it may vary."
     )
     batch: int | None = Field(default=None, gt=0, description="Fixed batch size; null where it is free.")
-    decoder: DecoderName = Field(description="How the outputs become boxes or embeddings.")
+    decoder: DecoderName = Field(description="How the outputs become boxes, embeddings or keypoints.")
     decoder_options: DecoderOptions = Field(default_factory=DecoderOptions, description="For the decoder.")
     score_min: float | None = Field(default=None, ge=0, le=1, description="Advised least score of a box.")
     nms_iou: float | None = Field(
@@ -162,6 +168,8 @@ class ModelCard(_Part):
             self._check_embedding()
         elif self.task == "detect":
             self._check_detection()
+        elif self.task == "pose":
+            self._check_keypoints()
         return self
 
     def _check_embedding(self) -> None:
@@ -172,6 +180,16 @@ class ModelCard(_Part):
         shape = next(iter(self.outputs.values()))
         if not shape or shape[-1] not in (self.dim, None):
             raise ValueError(f"the output's last dimension must be dim ({self.dim})")
+
+    def _check_keypoints(self) -> None:
+        shapes = list(self.outputs.values())
+        if self.decoder == "heatmaps" and (len(shapes) != 1 or len(shapes[0]) != 4):
+            raise ValueError("decoder 'heatmaps' needs one output of shape [n, keypoints, rows, columns]")
+        if self.decoder == "simcc" and (len(shapes) != 2 or any(len(shape) != 3 for shape in shapes)):
+            raise ValueError("decoder 'simcc' needs two outputs of shape [n, keypoints, bins], x before y")
+        for shape in shapes:
+            if shape[1] not in (17, 18, None):
+                raise ValueError("17 keypoints in COCO's order or 18 in OpenPose's are known")
 
     def _check_detection(self) -> None:
         if self.score_min is None or self.nms_iou is None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.config.json_object import read_json_object
 from edge.errors import ConfigError
 
-__all__ = ["KEYPOINTS", "Skeleton", "read_keypoints", "standard_skeletons"]
+__all__ = ["KEYPOINTS", "Skeleton", "from_coco", "read_keypoints", "standard_skeletons"]
 
 KEYPOINTS = 18
 STANDARD_FILE = Path(__file__).with_name("standard_poses.json")
@@ -36,6 +36,22 @@ class Skeleton:
 
     name: str
     points: NDArray[np.float32]
+
+
+def from_coco(
+    points: NDArray[np.floating], scores: NDArray[np.floating]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """COCO's 17 keypoints as these 18; the neck lies between the shoulders, as sure as the less sure one.
+
+    Args:
+        points: (17, 2).
+        scores: (17,).
+    """
+    neck, sure = (points[5] + points[6]) / 2, min(scores[5], scores[6])
+    return (
+        np.array([neck if row < 0 else points[row] for row in _FROM_COCO], dtype=np.float32),
+        np.array([sure if row < 0 else scores[row] for row in _FROM_COCO], dtype=np.float32),
+    )
 
 
 def standard_skeletons() -> list[Skeleton]:
@@ -101,8 +117,7 @@ def _openpose_form(content: dict[str, object], stem: str) -> list[Skeleton]:
             raise ValueError(f"'pose_keypoints_2d' must have 18 or 17 triples (got {triples.size} numbers)")
         triples = triples.reshape(-1, 3)
         if len(triples) < KEYPOINTS:
-            neck = [*(triples[5, :2] + triples[6, :2]) / 2, min(triples[5, 2], triples[6, 2])]
-            triples = np.array([neck if row < 0 else triples[row] for row in _FROM_COCO])
+            triples = np.column_stack(from_coco(triples[:, :2], triples[:, 2]))
         points = np.where(triples[:, 2:] > 0, triples[:, :2] / size, np.nan).astype(np.float32)
         skeletons.append(Skeleton(stem if len(people) == 1 else f"{stem}_{number + 1}", points))
     return skeletons

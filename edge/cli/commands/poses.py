@@ -32,3 +32,23 @@ def _poses_draw(
     from edge.cli import generate
 
     run_and_exit(lambda: generate.draw_poses(out, keypoints, json))
+
+
+@app.command("find")
+def _poses_find(
+    model: Annotated[
+        str, typer.Option("--model", metavar="MODEL", help="A pose network: a card's name, file or folder.")
+    ],
+    pictures: Annotated[
+        Path, typer.Option("--pictures", metavar="DIR", help="Pictures of one person each, who fills it.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Keypoints, for edge generate.")],
+    score_min: Annotated[
+        float, typer.Option("--score-min", metavar="S", help="Keypoints of less count as not seen.")
+    ] = 0.3,
+    json: Json = False,
+) -> None:
+    """Find the poses of people in pictures, as keypoints for edge generate --keypoints."""
+    from edge.cli import poses
+
+    run_and_exit(lambda: poses.find(model, pictures, out, score_min, json))
