@@ -98,7 +98,7 @@ def plan_deepstream(
     def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
         return plan.front(association, board, started_ns)
 
-    return Plan(plan.models, _card_for(pipeline.embed, "embed"), names, make, plan.slack_s)
+    return Plan(plan.models, _found(pipeline.embed, "embed")[0], names, make, plan.slack_s)
 
 
 def deepstream_graph(
@@ -115,16 +115,13 @@ def deepstream_graph(
         ConfigError: a camera or a network is one that DeepStream cannot take.
         ModelError: weights are missing, or unlike their card.
     """
-    from edge.config.weights import find_weights, identified
     from edge.fronts.deepstream.build import build_graph
 
-    cards = _card_for(pipeline.detect, "detect"), _card_for(pipeline.embed, "embed")
-    detector, embedder = ((identified(card, file), file) for card in cards for file in (find_weights(card),))
     return build_graph(
         cameras,
         pipeline,
-        detector,
-        embedder,
+        _found(pipeline.detect, "detect"),
+        _found(pipeline.embed, "embed"),
         version=version,
         target=target,
         broker=broker,
@@ -145,11 +142,8 @@ def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) 
 def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:
     """Find a model's card and weights and open it; it is closed with ``resources``."""
     from edge.backends import Batch, check_ports, open_session
-    from edge.config.weights import find_weights, identified
 
-    card = _card_for(spec, task)
-    file = find_weights(card)
-    card = identified(card, file)
+    card, file = _found(spec, task)
     session = open_session(
         file,
         backend=spec.backend,
@@ -162,11 +156,13 @@ def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -
     return card, session
 
 
-def _card_for(spec: DetectSpec | EmbedSpec, task: str) -> ModelCard:
-    """A stage's card; ConfigError when it is unknown or made for another task."""
+def _found(spec: DetectSpec | EmbedSpec, task: str) -> tuple[ModelCard, Path]:
+    """A stage's card and weights; ConfigError when it is unknown or made for another task."""
     from edge.config.catalog import load_card
+    from edge.config.weights import find_weights, identified
 
     card = load_card(spec.model)
     if card.task != task:
         raise ConfigError(f"model '{card.name}' is made to {card.task}, not to {task}")
-    return card
+    file = find_weights(card)
+    return identified(card, file), file
