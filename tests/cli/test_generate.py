@@ -307,8 +307,11 @@ def test_an_interrupted_run_leaves_no_half_picture_and_goes_on(
     """The real command, stopped by Ctrl-C as soon as the first canvas is there."""
     for number in range(12):
         save(request_.ref_dir / f"extra{number}.jpg", seed=number)
+    # Whoever started the tests in the background has Ctrl-C ignored, and programs take that over.
+    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [
-        *(sys.executable, "-c", "from edge.cli.main import main; main()", "generate", "--device", "cpu"),
+        *(sys.executable, "-c", f"{start}; from edge.cli.main import main; main()", "generate"),
+        *("--device", "cpu"),
         *("--ckpt_dir", str(request_.ckpt_dir), "--ref_dir", str(request_.ref_dir)),
         *("--pose_dir", str(request_.pose_dir), "--out_dir", str(request_.out_dir)),
         *("--similarity-min", "-1", "--memory-mb", "1", "--json"),  # a picture at a time
