@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
-import multiprocessing
 import os
 import platform
 import signal
 import sys
-import threading
 from dataclasses import dataclass
-from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from edge.flow.parent import end_with_parent
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -62,7 +61,7 @@ def main(setup: Setup, pipe: Connection, gauge: Gauge) -> None:
     """Be a worker until the live process says stop, or is gone."""
     with contextlib.suppress(ValueError, OSError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the live process' affair
-    threading.Thread(target=_die_with_parent, name="parent watch", daemon=True).start()
+    end_with_parent()
     bound(setup.spec.budget)
     if setup.spec.budget.give_way:
         step_back()
@@ -93,11 +92,3 @@ def step_back() -> None:
     if number is not None and sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None, use_errno=True).syscall(number, _WHO_PROCESS, 0, _IDLE_CLASS)
-
-
-def _die_with_parent() -> None:
-    """End at once when the live process is gone, whatever this one is doing."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(0)
