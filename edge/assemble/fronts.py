@@ -30,15 +30,13 @@ __all__ = ["Plan", "deepstream_graph", "plan_deepstream", "plan_native"]
 class Plan:
     """One front, as far as it is known before the outputs are opened.
 
-    models: fingerprints of the networks.
-    embed: card of the one that embeds.
+    models: fingerprints of the networks: of the detector, and of the one that embeds.
     live: cameras whose frames come as they please; the others come merged in the order of their time.
     make: from association, board, outputs and the run's start to the front.
     slack_s: how much longer than usual a first frame may take.
     """
 
-    models: tuple[str, ...]
-    embed: ModelCard
+    models: tuple[str, str]
     live: frozenset[str]
     make: Callable[[Association, Board, Outputs, int], Front]
     slack_s: float = 0.0
@@ -74,7 +72,7 @@ def plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, reso
             pictures=outputs.wants_pictures,
         )
 
-    return Plan((detect_card.fingerprint, embed_card.fingerprint), embed_card, live, make)
+    return Plan((detect_card.fingerprint, embed_card.fingerprint), live, make)
 
 
 def plan_deepstream(
@@ -98,7 +96,7 @@ def plan_deepstream(
     def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
         return plan.front(association, board, started_ns)
 
-    return Plan(plan.models, _found(pipeline.embed, "embed")[0], names, make, plan.slack_s)
+    return Plan(plan.models, names, make, plan.slack_s)
 
 
 def deepstream_graph(

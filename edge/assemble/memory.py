@@ -11,7 +11,6 @@ from edge.errors import StartError, StoreError
 from edge.fronts import Facts, Keeper, end_killed_run, open_state
 
 if TYPE_CHECKING:
-    from edge.config.card import ModelCard
     from edge.config.pipeline import PipelineSpec
     from edge.flow import StageMeter
     from edge.ipg.supervisor import Supervisor
@@ -55,7 +54,7 @@ def remember(store: StateStore, facts: Facts, model: str, identifier: Identifier
 
 def open_drawing(
     pipeline: PipelineSpec,
-    card: ModelCard,
+    model: str,
     state: Path,
     owner: str,
     watched: Mapping[str, StageMeter],
@@ -64,6 +63,7 @@ def open_drawing(
     """The background workers, where the pipeline has any; their store is let go of with ``resources``.
 
     Prototypes lie beside the state of the people they are of: where there is none, they are a run's own.
+    ``model`` is the fingerprint of the network that embeds.
     """
     if not pipeline.ipg.workers:
         return None
@@ -77,7 +77,7 @@ def open_drawing(
         embed_model=pipeline.embed.model,
         embed_backend=pipeline.embed.backend,
         flip=pipeline.embed.flip,
-        model=card.fingerprint,
+        model=model,
         store_ttl_s=pipeline.ipg.keep_days * DAY_S,
         store_bytes_max=pipeline.ipg.keep_mb * 1_000_000,
     )

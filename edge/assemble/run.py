@@ -85,13 +85,14 @@ def assemble(
             plan = plan_deepstream(cameras, pipeline, folder, clock, pictures=video or mosaic)
         else:
             plan = plan_native(cameras, pipeline, clock, resources)
+        _, embedder = plan.models
         builders = {name: TrackletBuilder(name, pipeline.tracklet) for name in names}
         store = None if state is None else begin_with_state(state, folder, fresh, pipeline, resources)
         everywhere = [*names, *(one for one in (store.cameras() if store else ()) if one not in names)]
         run = uuid.uuid4().hex[:10]
         watched: dict[str, StageMeter] = {}
         owner = run if store is None else store.owner
-        drawing = open_drawing(pipeline, plan.embed, state or folder / "state.db", owner, watched, resources)
+        drawing = open_drawing(pipeline, embedder, state or folder / "state.db", owner, watched, resources)
         refiner = Refiner(pipeline.refine)
         prototypes = Prototypes(refiner, drawing, pipeline.ipg)
         deciding = Identifier(
@@ -112,7 +113,7 @@ def assemble(
             pipeline=title,
             models=plan.models,
         )
-        keeper = None if store is None else remember(store, facts, plan.embed.fingerprint, deciding, refiner)
+        keeper = None if store is None else remember(store, facts, embedder, deciding, refiner)
         if keeper is not None:
             resources.callback(keeper.close)
         outputs = open_outputs(

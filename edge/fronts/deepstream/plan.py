@@ -51,9 +51,10 @@ class DeepStreamPlan:
     _set_folder: Path
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """Fingerprints of the two networks."""
-        return tuple(network.card.fingerprint for network in self.graph.networks)
+    def models(self) -> tuple[str, str]:
+        """Fingerprints of the detector, and of the network that embeds."""
+        detector, embedder = self.graph.networks
+        return detector.card.fingerprint, embedder.card.fingerprint
 
     @property
     def slack_s(self) -> float:
