@@ -155,10 +155,8 @@ def draw_crops(
         OutputError: the folder cannot be written.
     """
     order = _Order("crops", first_seed, people, views, *CROP_SIZE_PX)
-    jobs = [(first_seed + person, views, CROP_SIZE_PX) for person in range(people)]
-    shape = (people, views, CROP_SIZE_PX[1], CROP_SIZE_PX[0], 3)
-    file, _ = _fill(folder, order, shape, _crop_part, jobs, workers, drawn)
-    return CropSet(np.memmap(file, np.uint8, "r", shape=shape))
+    images, _ = _people(folder, order, _crop_part, workers, drawn)
+    return CropSet(images)
 
 
 def draw_portraits(
@@ -178,11 +176,9 @@ def draw_portraits(
         OutputError: the folder cannot be written.
     """
     order = _Order("portraits", first_seed, people, views, *CROP_SIZE_PX)
-    jobs = [(first_seed + person, views, CROP_SIZE_PX) for person in range(people)]
-    shape = (people, views, CROP_SIZE_PX[1], CROP_SIZE_PX[0], 3)
-    file, notes = _fill(folder, order, shape, _portrait_part, jobs, workers, drawn)
+    images, notes = _people(folder, order, _portrait_part, workers, drawn)
     points = np.array([rows for rows, _ in notes], np.float32).reshape(people, views, -1, 2)
-    return PortraitSet(np.memmap(file, np.uint8, "r", shape=shape), np.where(points < 0, np.nan, points))
+    return PortraitSet(images, np.where(points < 0, np.nan, points))
 
 
 _Job = tuple[int, int, tuple[int, int]]
@@ -205,6 +201,21 @@ def _scene_set(
         for boxes, visible in notes
     )
     return SceneSet(np.memmap(file, np.uint8, "r", shape=shape), truths)
+
+
+def _people(
+    folder: Path,
+    order: _Order,
+    part_of: Callable[[_Job], _Part],
+    workers: int,
+    drawn: Drawn | None,
+) -> tuple[NDArray[np.uint8], list[_Note]]:
+    """Pictures of people, uint8 (people, views, h, w, 3), and what was noted of each."""
+    size_px = order.width_px, order.height_px
+    jobs = [(order.first_seed + person, order.views, size_px) for person in range(order.count)]
+    shape = (order.count, order.views, order.height_px, order.width_px, 3)
+    file, notes = _fill(folder, order, shape, part_of, jobs, workers, drawn)
+    return np.memmap(file, np.uint8, "r", shape=shape), notes
 
 
 def _scene_part(job: _Job) -> _Part:
