@@ -17,7 +17,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
-from edge.backends.session import Batch, Port
+from edge.backends.session import Batch, Port, Ported
 from edge.errors import MissingExtraError, ModelError, RunError
 from edge.resources import cache_dir
 
@@ -49,7 +49,7 @@ _ERRORS: tuple[type[Exception], ...] = tuple(
 _RUN_ERRORS: tuple[type[Exception], ...] = (*_ERRORS, ValueError)  # ValueError: a feed is missing
 
 
-class OnnxRuntimeSession:
+class OnnxRuntimeSession(Ported):
     """A network run by ONNX Runtime on the CPU.
 
     Its threads sleep between calls instead of spinning, so that several cameras' networks share few
@@ -94,16 +94,6 @@ class OnnxRuntimeSession:
         self._inputs = tuple(_port(node) for node in session.get_inputs())
         self._outputs = tuple(_port(node) for node in session.get_outputs())
         self._output_names = [port.name for port in self._outputs]
-
-    @property
-    def inputs(self) -> tuple[Port, ...]:
-        """The network's inputs."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[Port, ...]:
-        """The network's outputs."""
-        return self._outputs
 
     @property
     def label(self) -> str:

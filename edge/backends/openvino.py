@@ -15,7 +15,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from edge.backends.session import Batch, Port
+from edge.backends.session import Batch, Port, Ported
 from edge.errors import ConfigError, MissingExtraError, ModelError, RunError
 
 __all__ = ["OpenVinoSession"]
@@ -25,7 +25,7 @@ Array = NDArray[np.generic]
 PRECISIONS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
 
 
-class OpenVinoSession:
+class OpenVinoSession(Ported):
     """A network run by OpenVINO.
 
     Args:
@@ -74,16 +74,6 @@ class OpenVinoSession:
         self._inputs = tuple(_port(node) for node in compiled.inputs)
         self._outputs = tuple(_port(node) for node in compiled.outputs)
         self._is_open = True
-
-    @property
-    def inputs(self) -> tuple[Port, ...]:
-        """The network's inputs."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[Port, ...]:
-        """The network's outputs."""
-        return self._outputs
 
     @property
     def label(self) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ConfigError
 
-__all__ = ["Batch", "Port", "Session"]
+__all__ = ["Batch", "Port", "Ported", "Session"]
 
 Array = NDArray[np.generic]
 
@@ -97,3 +97,20 @@ class Session(Protocol):
     def close(self) -> None:
         """Free the network; calling it again does nothing."""
         ...
+
+
+class Ported:
+    """What sessions have in common whose ports are known once the network is open."""
+
+    _inputs: tuple[Port, ...]
+    _outputs: tuple[Port, ...]
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """The network's inputs."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The network's outputs."""
+        return self._outputs

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edge.backends.session import Batch, Port
+from edge.backends.session import Batch, Port, Ported
 from edge.errors import MissingExtraError, ModelError, RunError
 
 __all__ = ["TorchCompiledSession", "TorchSession"]
@@ -28,7 +28,7 @@ STATE_SUFFIXES = (".pth", ".safetensors")
 TRANSREID_PORTS = ("pictures", "embedding")
 
 
-class TorchSession:
+class TorchSession(Ported):
     """A network run by torch.
 
     Args:
@@ -66,16 +66,6 @@ class TorchSession:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's own modules use what torch deprecates
                 self._net = torch.compile(net, mode=mode, dynamic=False)
-
-    @property
-    def inputs(self) -> tuple[Port, ...]:
-        """The network's inputs."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[Port, ...]:
-        """The network's outputs."""
-        return self._outputs
 
     @property
     def label(self) -> str:
