@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge.ipg.options import Options
     from edge.ipg.poses import PosePicture
 
-__all__ = ["Request", "draw_poses", "generate"]
+__all__ = ["Request", "draw_poses", "generate", "require_packages"]
 
 NEEDED = ("torch", "diffusers", "PIL")
 DEMO = "demo-ipg"  # the model that is taken when none is named
@@ -60,7 +60,7 @@ def generate(request: Request) -> int:
         StartError: weights or a package are missing.
         RunError: a picture cannot be written.
     """
-    _require_packages()
+    require_packages()
     options = _options(request)
     from edge.ipg.poses import read_pose_folder
     from edge.ipg.record import claim_folder, fingerprint
@@ -94,7 +94,7 @@ def draw_poses(out: Path, keypoints: Path | None, json: bool = False) -> int:
         ConfigError: the file of keypoints is wrong.
         RunError: a picture cannot be written.
     """
-    _require_packages("PIL")
+    require_packages("PIL")
     from edge.ipg.poses import draw_poses as draw
 
     paths = [str(path) for path in draw(out, keypoints)]
@@ -102,7 +102,12 @@ def draw_poses(out: Path, keypoints: Path | None, json: bool = False) -> int:
     return 0
 
 
-def _require_packages(*names: str) -> None:
+def require_packages(*names: str) -> None:
+    """Refuse to begin without these packages, all that drawing needs unless given.
+
+    Raises:
+        MissingExtraError: one is not installed; it is named.
+    """
     for name in names or NEEDED:
         if find_spec(name) is None:
             package = {"PIL": "pillow"}.get(name, name)

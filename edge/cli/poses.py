@@ -6,6 +6,7 @@ import json as jsonlib
 import sys
 from pathlib import Path
 
+from edge.cli.generate import require_packages
 from edge.cli.progress import progress_bars
 from edge.errors import ConfigError
 
@@ -30,6 +31,7 @@ def find(model: str, pictures: Path, out: Path, score_min: float, json: bool) ->
         StartError: weights or a package are missing.
         OutputError: the file cannot be written.
     """
+    require_packages("PIL")
     from edge.backends import check_ports, open_session
     from edge.config.catalog import load_card
     from edge.config.weights import find_weights

@@ -192,3 +192,13 @@ def test_a_wrong_command_is_one_line(tmp_path: Path, change: dict[str, str], mes
     result = CliRunner().invoke(app, ["poses", "find", *(part for pair in options.items() for part in pair)])
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import edge.cli.generate as module
+
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "PIL" else object())
+    options = ["--model", "demo-reid", "--pictures", str(tmp_path), "--out", str(tmp_path / "o.json")]
+    result = CliRunner().invoke(app, ["poses", "find", *options])
+    assert result.exit_code == 3
+    assert "needs the package 'pillow'; pip install 'edge-reid[ipg]'" in result.stderr
