@@ -56,20 +56,17 @@ class LearntTravel:
 
     counts: float64 (bins,)  gaps by length, the older ones counting less; a bin is ``width_s`` long
     width_s: of a bin.
+    seen: how many gaps count: the sum of ``counts``, which is asked for at every comparison
     together: matches in which the second camera saw the person before the first had lost them.
     fastest_s: the shortest gap ever seen.
     """
 
     counts: NDArray[np.float64]
     width_s: float
+    seen: float = 0.0
     together: float = 0.0
     fastest_s: float = math.inf
     _smooth: NDArray[np.float64] | None = field(default=None, repr=False)
-
-    @property
-    def seen(self) -> float:
-        """How many gaps count."""
-        return float(self.counts.sum())
 
     def add(self, gap_s: float) -> None:
         """Take in the gap of a sure match; longer ones than the histogram are nobody's direct way."""
@@ -82,6 +79,7 @@ class LearntTravel:
         else:
             self.counts[int(gap_s / self.width_s)] += 1.0
             self.fastest_s = min(gap_s, self.fastest_s)
+        self.seen = float(self.counts.sum())
         self._smooth = None
 
     def density(self, gap_s: float) -> float:
@@ -106,11 +104,12 @@ class TravelTimes:
         self._spec = spec
         self._given = dict(given or {}) if spec.travel else {}
         self._learnt: dict[tuple[str, str], LearntTravel] = {}
+        self._known = bool(self._given)
 
     @property
     def known(self) -> bool:
         """Whether a gap could speak for a match."""
-        return bool(self._given) or any(self._weight(one) > 0.0 for one in self._learnt.values())
+        return self._known
 
     @property
     def learnt(self) -> Mapping[tuple[str, str], LearntTravel]:
@@ -136,10 +135,11 @@ class TravelTimes:
             counts = np.array(state["counts"][number], dtype=np.float64)
             if counts.shape != fresh.counts.shape or float(state["width_s"][number]) != fresh.width_s:
                 continue
-            fresh.counts = counts
+            fresh.counts, fresh.seen = counts, float(counts.sum())
             fresh.together = float(state["together"][number])
             fresh.fastest_s = float(state["fastest_s"][number])
             self._learnt[left, reached] = fresh
+        self._look()
 
     def learn(self, left: str, reached: str, gap_s: float) -> None:
         """Somebody surely went from one camera to another.
@@ -156,6 +156,7 @@ class TravelTimes:
         if found is None:
             found = self._learnt[left, reached] = self._histogram()
         found.add(gap_s)
+        self._look()
 
     def evidence(self, left: str, reached: str, gap_s: float) -> float:
         """Log-likelihood ratio of one person having made both visits; 0 when nothing is known.
@@ -176,6 +177,10 @@ class TravelTimes:
             return NEVER
         score = math.log(weight * learnt.density(gap_s) * spec.travel_horizon_s + 1.0 - weight)
         return min(score, spec.travel_gain)
+
+    def _look(self) -> None:
+        """Whether anything is known, found out here since every comparison asks."""
+        self._known = bool(self._given) or any(self._weight(one) > 0.0 for one in self._learnt.values())
 
     def _histogram(self) -> LearntTravel:
         spec = self._spec
