@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from edge.config.numbers import Number, Whole
 from edge.config.paths import is_path, path_from
+from edge.config.spec import Spec
 from edge.config.validate import folder_of
 
 __all__ = ["BudgetSpec", "GuardedStage", "IpgSpec", "ProtectSpec"]
@@ -18,11 +19,7 @@ GuardedStage = Literal["detect", "track", "crop", "embed", "tracklet", "identify
 Bound = Annotated[Number, Field(gt=0, le=1e6)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class BudgetSpec(_Part):
+class BudgetSpec(Spec):
     """How much a worker may take."""
 
     per_minute: Number = Field(
@@ -52,7 +49,7 @@ def _frame_bound() -> dict[GuardedStage, float]:
     return {"frame": 500.0}
 
 
-class ProtectSpec(_Part):
+class ProtectSpec(Spec):
     """When the workers pause, for the live path's sake."""
 
     p95_ms: dict[GuardedStage, Bound] = Field(
@@ -71,7 +68,7 @@ class ProtectSpec(_Part):
     )
 
 
-class IpgSpec(_Part):
+class IpgSpec(Spec):
     """Draw people in further poses, in processes of their own, and match with what was drawn."""
 
     workers: Whole = Field(default=0, ge=0, le=16, description="Processes that draw; 0: none.")
