@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from edge.config.pipeline import PipelineSpec, load_pipeline
 from edge.errors import ConfigError, ModelError, OutputError
 from edge.evaluate.replay_tracks import Settings, replay_tracks
 from edge.evaluate.tracklet_log import TrackletLog
+from edge.stages.sink import Address, LiveSnapshot
 
 
 @pytest.fixture
@@ -127,3 +130,28 @@ def test_what_identify_is_told_is_noted_on_request(
     ]
     assert tracks[0] == tracks[1]
     assert tracks[0].count("\n") > 10
+
+
+def test_a_run_answers_prometheus_while_it_goes_on_and_not_after(
+    cameras: CamerasFile, pipeline: PipelineSpec, tmp_path: Path
+) -> None:
+    pytest.importorskip("prometheus_client", reason="prometheus-client is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = Address("127.0.0.1", free.getsockname()[1])
+
+    class Asking:
+        """A view: it is shown how the run goes on from inside it."""
+
+        page = ""
+
+        def update(self, snapshot: LiveSnapshot) -> None:
+            with urllib.request.urlopen(f"http://127.0.0.1:{address.port}/metrics", timeout=10) as answer:
+                self.page = answer.read().decode()
+
+    asking = Asking()
+    run = assemble(cameras, pipeline, tmp_path / "out", title="mine", metrics=address)
+    assert run.run(view=asking).exit_code == 0
+    assert 'edge_run_info{pipeline="mine"' in asking.page
+    assert 'edge_camera_frames_total{camera="door"}' in asking.page
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", address.port), timeout=10)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge.evaluate.tracklet_log import TrackletLog
     from edge.flow import StageMeter
     from edge.fronts.parts import Identifying
+    from edge.stages.sink import Address
 
 __all__ = ["assemble", "pipeline_title"]
 
@@ -37,6 +38,7 @@ def assemble(
     log: TrackletLog | None = None,
     state: Path | None = None,
     fresh: bool = False,
+    metrics: Address | None = None,
     clock: Clock | None = None,
 ) -> Run:
     """Make a run that is ready to start: models opened and checked, the output folder prepared.
@@ -56,6 +58,7 @@ def assemble(
         log: notes what identify is told, to be played again.
         state: file of whom earlier runs knew, and where this one keeps it; None keeps nothing.
         fresh: forget whom earlier runs knew.
+        metrics: where Prometheus may ask how the run goes on; None: nowhere.
         clock: the time; the machine's when None.
 
     Raises:
@@ -128,6 +131,7 @@ def assemble(
             judge=judge,
             generated=drawing.pictures if drawing is not None else None,
             journal=keeper,
+            metrics=metrics,
         )
         association = Association(builders, identifier, outputs, plan.live, drawing)
         board = Board()

@@ -78,6 +78,15 @@ def _run(
         bool, typer.Option("--no-state", help="Know nobody from before, and keep nobody for later.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget whom earlier runs knew.")] = False,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="[HOST:]PORT",
+            envvar="EDGE_METRICS",
+            help="Answer Prometheus there; this machine alone may ask unless HOST says otherwise.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what went wrong.")] = False,
 ) -> None:
@@ -100,6 +109,7 @@ def _run(
         crops=not no_crops,
         state=(state or (out or OUT) / "state.db") if remembers else None,
         fresh=fresh,
+        metrics=metrics,
         json=json,
         quiet=quiet,
     )
@@ -127,6 +137,7 @@ class RunOptions:
     crops: whether the report shows pictures of people.
     state: file of whom earlier runs knew, and where this one keeps it; None keeps nothing.
     fresh: forget them first.
+    metrics: where Prometheus may ask, ``[HOST:]PORT``; None: nowhere.
     json, quiet: what is printed at the end.
     """
 
@@ -136,6 +147,7 @@ class RunOptions:
     crops: bool = True
     state: Path | None = None
     fresh: bool = False
+    metrics: str | None = None
     json: bool = False
     quiet: bool = False
 
@@ -203,6 +215,7 @@ def _assemble(cameras: Path, out: Path, options: RunOptions, pipeline: str | Non
     from edge.assemble import assemble, pipeline_title
     from edge.config.cameras import load_cameras
     from edge.config.pipeline import DEFAULT, find_pipeline, load_pipeline
+    from edge.stages.sink import Address
 
     site = load_cameras(cameras)
     file = find_pipeline(pipeline or site.pipeline or DEFAULT)
@@ -217,6 +230,7 @@ def _assemble(cameras: Path, out: Path, options: RunOptions, pipeline: str | Non
         truth=truth,
         state=options.state,
         fresh=options.fresh,
+        metrics=None if options.metrics is None else Address.parse(options.metrics),
     )
 
 

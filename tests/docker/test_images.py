@@ -14,6 +14,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from edge.stages.sink import Address
+
 IMAGES = ("cpu", "dgpu", "jetson")
 
 
@@ -116,11 +118,26 @@ def test_every_service_is_read_only_and_without_capabilities(docker: Path) -> No
         if "build" in service:
             assert (docker / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
         else:
-            assert re.search(r":[0-9]+\.[0-9]+\.[0-9]+", service["image"]), f"{name} is not pinned"
+            assert re.search(r":v?[0-9]+\.[0-9]+\.[0-9]+", service["image"]), f"{name} is not pinned"
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
             assert source.startswith("${") or source in content["volumes"], volume
     assert "nvidia" in str(services(docker)["edge-gpu"]["deploy"])
+
+
+def test_prometheus_asks_where_the_runs_answer(docker: Path) -> None:
+    content = yaml.safe_load((docker / "compose.yaml").read_text(encoding="utf-8"))
+    asked = yaml.safe_load((docker / "prometheus.yml").read_text(encoding="utf-8"))
+    [target] = asked["scrape_configs"][0]["static_configs"][0]["targets"]
+    name, _, port = target.partition(":")
+    answering = [one for one in content["services"].values() if "EDGE_METRICS" in one.get("environment", {})]
+    assert len(answering) == 3
+    for one in answering:
+        assert one["networks"]["default"]["aliases"] == [name]
+        assert Address.parse(one["environment"]["EDGE_METRICS"]) == Address("0.0.0.0", int(port))
+        assert "ports" not in one
+    assert content["configs"]["prometheus"]["file"] == "./prometheus.yml"
+    assert all(port.startswith("127.0.0.1:") for port in content["services"]["prometheus"]["ports"])
 
 
 def test_docker_compose_takes_the_file(docker: Path) -> None:
@@ -175,9 +192,9 @@ def test_the_packages_for_7_1_are_edges_own_but_for_the_tracker(docker: Path) ->
         if line and not line.startswith("#")
     ]
     wanted = {one.name: one for one in map(Requirement, _dependencies(docker))}
-    assert {one.name for one in listed} == set(wanted) - {"trackers"}
+    assert {one.name for one in listed} == set(wanted) - {"trackers"} | {"prometheus-client"}
     for one in listed:
-        for pin in one.specifier:
+        for pin in one.specifier:  # none for what edge itself does not depend on
             assert wanted[one.name].specifier.contains(pin.version)
     assert str(next(one for one in listed if one.name == "numpy").specifier).startswith("==1.26")
 

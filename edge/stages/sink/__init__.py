@@ -7,6 +7,7 @@ from edge.stages.sink.erasure import Erased, erase_outputs
 from edge.stages.sink.events import Journal, event_line, identity_max
 from edge.stages.sink.folder import check_folder, put_away
 from edge.stages.sink.footpaths import Ground
+from edge.stages.sink.metrics import Address, MetricsServer
 from edge.stages.sink.mosaic import MOSAIC
 from edge.stages.sink.mot import complete_tracks
 from edge.stages.sink.outputs import Judge, Outputs, open_outputs
@@ -16,6 +17,7 @@ from edge.stages.sink.worker import WorkerRow
 
 __all__ = [
     "MOSAIC",
+    "Address",
     "CameraLine",
     "CameraRow",
     "ChannelRow",
@@ -24,6 +26,7 @@ __all__ = [
     "Journal",
     "Judge",
     "LiveSnapshot",
+    "MetricsServer",
     "Outputs",
     "RunSummary",
     "Sink",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge.stages.sink.events import EventSink, Journal
 from edge.stages.sink.folder import prepare_folder
 from edge.stages.sink.footpaths import Ground
 from edge.stages.sink.generated import Generated
+from edge.stages.sink.metrics import Address, MetricsServer
 from edge.stages.sink.mosaic import MosaicSink
 from edge.stages.sink.mot import MotSink
 from edge.stages.sink.report import ReportSink
@@ -39,6 +41,7 @@ class Outputs:
         pages: sinks that are told about everything, and closed after ``judge`` has judged.
         judge: compares what the sinks wrote with the truth; returns the evaluation. Asked once, when the
             sinks are closed, and only of a run that did not fail.
+        metrics: told how the run goes on, until it ends.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Outputs:
         films: Sequence[Sink] = (),
         pages: Sequence[Sink] = (),
         judge: Judge | None = None,
+        metrics: MetricsServer | None = None,
     ) -> None:
         self._writers = list(sinks)
         self._pages = list(pages)
@@ -55,6 +59,7 @@ class Outputs:
         self._films = list(films)
         self._summary = summary
         self._judge = judge
+        self._metrics = metrics
         self._closed = False
 
     @property
@@ -88,7 +93,9 @@ class Outputs:
             film.show(frame, live)
 
     def progress(self, make: Callable[[], RunSummary]) -> None:
-        """Bring summary.json up to date if that is due (every 5 s); ``make`` is called only then."""
+        """Bring summary.json (every 5 s) and the metrics (every second) up to date; only then is it made."""
+        if self._metrics is not None:
+            self._metrics.progress(make)
         if self._summary is not None:
             self._summary.progress(make)
 
@@ -104,6 +111,8 @@ class Outputs:
         if self._closed:
             return summary
         self._closed = True
+        if self._metrics is not None:
+            self._metrics.close()
         failures: list[EdgeError] = []
         self._close([sink.close for sink in (*self._writers, *self._films)], summary, failures)
         if self._judge is not None and not summary.exit and not failures:
@@ -143,6 +152,7 @@ def open_outputs(
     judge: Judge | None = None,
     generated: Generated | None = None,
     journal: Journal | None = None,
+    metrics: Address | None = None,
 ) -> Outputs:
     """Prepare the output folder and open everything ``edge-run`` writes.
 
@@ -158,21 +168,32 @@ def open_outputs(
         judge: see :class:`Outputs`.
         generated: looks up what was generated of somebody, for the report.
         journal: where events are noted before they are written; None notes them nowhere.
+        metrics: where Prometheus may ask how the run goes on; None: nowhere.
 
     Raises:
-        OutputError: the folder cannot be made or written, or other files are in the way.
+        MissingExtraError: ``metrics`` needs a package.
+        OutputError: the folder cannot be made or written, or other files are in the way; or the address of
+            ``metrics`` cannot be listened at.
         RunError: a file in it cannot be written.
     """
-    prepare_folder(folder)
-    films: list[Sink] = []
-    if video:
-        films.append(VideoSink(folder))
-    if mosaic:
-        films.append(MosaicSink(folder, cameras))
-    return Outputs(
-        [EventSink(folder, site=site, run=run, journal=journal), MotSink(folder, cameras)],
-        SummaryFile(folder),
-        films,
-        [ReportSink(folder, crops=crops, ground=ground, generated=generated)],
-        judge,
-    )
+    with ExitStack() as opened:
+        server = None
+        if metrics is not None:  # first: a run that cannot start leaves an earlier one's outputs alone
+            server = MetricsServer(metrics)
+            opened.callback(server.close)
+        prepare_folder(folder)
+        films: list[Sink] = []
+        if video:
+            films.append(VideoSink(folder))
+        if mosaic:
+            films.append(MosaicSink(folder, cameras))
+        outputs = Outputs(
+            [EventSink(folder, site=site, run=run, journal=journal), MotSink(folder, cameras)],
+            SummaryFile(folder),
+            films,
+            [ReportSink(folder, crops=crops, ground=ground, generated=generated)],
+            judge,
+            server,
+        )
+        opened.pop_all()
+        return outputs
