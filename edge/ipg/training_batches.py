@@ -25,6 +25,8 @@ from edge.nets.vae import encode
 
 __all__ = ["Batch", "BatchMaker"]
 
+_POSE_BYTES_MAX = 1 << 16  # of a pose picture that is kept; a large one is sooner drawn again
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -54,7 +56,7 @@ class BatchMaker:
     """Makes batches by number.
 
     What the frozen networks say of a picture is kept in memory once it is known: latents and a ReID feature,
-    at the published sizes 48 kB a picture.
+    at the published sizes 48 kB a picture; small pose pictures likewise.
 
     Args:
         album: the pictures.
@@ -70,6 +72,7 @@ class BatchMaker:
         self._part = part
         self._latents: dict[int, Tensor] = {}
         self._features: dict[int, Tensor] = {}
+        self._poses: dict[int, Tensor] = {}
         self._rows = [np.flatnonzero(album.people == one) for one in np.unique(album.people)]
         self._device = next(nets.vae.parameters()).device
 
@@ -119,8 +122,13 @@ class BatchMaker:
         return noise, torch.randint(0, LEVELS, (count,), generator=generator)
 
     def _pose(self, index: int) -> Tensor:
+        if index in self._poses:
+            return self._poses[index]
         sticks = draw_sticks(self._album.skeleton(index), FILE_PX)
-        return torch.from_numpy(to_pose_input(sticks, self._nets.sizes.picture_px))
+        pose = torch.from_numpy(to_pose_input(sticks, self._nets.sizes.picture_px))
+        if pose.nbytes <= _POSE_BYTES_MAX:
+            self._poses[index] = pose
+        return pose
 
     # One picture at a time: rounding depends on what else is in a batch, and that on when a run was resumed.
 
