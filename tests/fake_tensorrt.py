@@ -2,7 +2,8 @@
 
 Nothing put into a stream happens before somebody waits for it; device memory is not host memory; an engine
 opens only with the version that built it, and runs only batches of its profile. ONNX Runtime computes it.
-Names and behaviour are meant to be those of TensorRT 8.5 to 10; nothing here was compared with a real one.
+Names are those of the compiled bindings of TensorRT 10.3 and 11.4 (see test_tensorrt_names.py), behaviour is
+written after their documentation; a real one was never run.
 """
 
 from __future__ import annotations
@@ -153,10 +154,9 @@ def fake_tensorrt(
     class TensorIOMode(enum.Enum):
         NONE, INPUT, OUTPUT = range(3)
 
-    class BuilderFlag(enum.IntEnum):
-        FP16, INT8 = range(2)
-
-    flags = {"EXPLICIT_BATCH": 0} | ({"STRONGLY_TYPED": 1} if major >= 10 else {})
+    # Version 11 knows strongly typed networks alone, and explicit batches need no flag.
+    builder_flag = enum.IntEnum("BuilderFlag", {} if major >= 11 else {"FP16": 0, "INT8": 1})
+    flags = ({} if major >= 11 else {"EXPLICIT_BATCH": 0}) | ({"STRONGLY_TYPED": 1} if major >= 10 else {})
     kinds = {
         "float32": DataType.FLOAT,
         "float16": DataType.HALF,
@@ -388,7 +388,7 @@ def fake_tensorrt(
             return Engine(blob, self._logger)
 
     trt.ILogger, trt.DataType, trt.LayerType, trt.TensorIOMode = ILogger, DataType, LayerType, TensorIOMode
-    trt.BuilderFlag, trt.OnnxParser, trt.Builder, trt.Runtime = BuilderFlag, OnnxParser, Builder, Runtime
+    trt.BuilderFlag, trt.OnnxParser, trt.Builder, trt.Runtime = builder_flag, OnnxParser, Builder, Runtime
     trt.NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", flags)
     names = {kind: dtype for dtype, kind in kinds.items()}
     trt.nptype = lambda kind: np.dtype(names[kind]).type

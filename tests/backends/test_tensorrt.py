@@ -60,7 +60,7 @@ def pictures(rows: int) -> np.ndarray:
     return np.random.default_rng(rows).normal(size=(rows, 3, 8, 6)).astype(np.float32)
 
 
-@pytest.mark.parametrize("version", ["8.6.1", "10.3.0"])
+@pytest.mark.parametrize("version", ["8.6.1", "10.3.0", "11.4.0"])
 def test_it_computes_batches_below_at_and_beyond_the_profile(
     small_net: SmallNet, open_net: Open, version: str
 ) -> None:
@@ -182,7 +182,7 @@ def test_not_even_the_least_batch_fits(small_net: SmallNet, open_net: Open) -> N
         open_net(small_net[0], batch=Batch(1, 2, 4), room_for=0)
 
 
-@pytest.mark.parametrize("version", ["8.6.1", "10.3.0"])
+@pytest.mark.parametrize("version", ["8.6.1", "10.3.0", "11.4.0"])
 def test_an_operator_that_is_not_supported_is_named(tmp_path: Path, open_net: Open, version: str) -> None:
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node(UNSUPPORTED, ["x"], ["y"])],
