@@ -155,7 +155,7 @@ def _album(request: Request, machine: Machine) -> tuple[Album, str]:
     from edge.cli.drawn_album import drawn_album
 
     people = request.drawn or 0
-    with bars("drawing people") as show:
+    with machine.in_turn(), bars("drawing people") as show:  # the others find them drawn
         album = drawn_album(request.cache, people, request.views, drawn=show)
     return album, f"{people} drawn people, {request.views} views"
 

@@ -48,6 +48,10 @@ class Machine(Protocol):
         """The first process's value, for all."""
         ...
 
+    def in_turn(self) -> AbstractContextManager[object]:
+        """The others enter only when the first process has left."""
+        ...
+
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold of it."""
         ...
@@ -81,6 +85,10 @@ class OneDevice:
     def agreed(self, value: float) -> float:
         """See :class:`Machine`."""
         return value
+
+    def in_turn(self) -> AbstractContextManager[object]:
+        """See :class:`Machine`."""
+        return nullcontext()
 
     def state(self) -> dict[str, Any]:
         """See :class:`Machine`."""
@@ -140,6 +148,11 @@ class Accelerated:
 
         told = broadcast(torch.tensor(value, dtype=torch.float64, device=self._accelerator.device))
         return float(told)
+
+    def in_turn(self) -> AbstractContextManager[object]:
+        """See :class:`Machine`."""
+        turn: AbstractContextManager[object] = self._accelerator.main_process_first()
+        return turn
 
     def state(self) -> dict[str, Any]:
         """See :class:`Machine`."""

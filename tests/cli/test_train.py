@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,32 @@ def test_the_same_command_goes_on(weights: Path, tmp_path: Path, capsys: pytest.
     text = capsys.readouterr().out
     assert '"resumed": true' in text
     assert '"steps": 2' in text
+
+
+@pytest.mark.slow
+def test_several_processes_learn_one_set_of_weights(weights: Path, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="accelerate is not installed")
+
+    def trained(out: str, processes: int) -> tuple[dict[str, Any], dict[str, Any], str]:
+        arguments = (
+            "train ipg --drawn 4 --views 2 --references 2 --targets 2 --dropout 0.5 --steps 3 --rate 1e-2"
+        )
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc_per_node", str(processes), "-m", "edge.cli.main", *arguments.split()]
+        command += ["--device", "cpu", "--threads", "1", "--sample-every", "0", "--json"]
+        command += ["--ckpt_dir", str(weights), "--out", str(tmp_path / out), "--cache", str(tmp_path / out)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)  # one process alone reports
+        return told, torch.load(Path(told["weights"]) / "IFR.pth", weights_only=True), done.stderr
+
+    told, shared, said = trained("two", 2)
+    assert "accelerate, 2 process(es), on cpu" in said
+    assert (told["steps"], told["pictures"]) == (3, 16)
+    _, alone, _ = trained("one", 1)
+    key = "proj_motion.weight"
+    assert torch.isfinite(shared[key]).all()
+    assert not torch.equal(shared[key], alone[key])  # the second one's batches count
 
 
 def test_curves_and_samples_go_to_tensorboard(weights: Path, tmp_path: Path) -> None:
