@@ -9,7 +9,6 @@ gallery. That a remembered visit was somebody else's may still come to light: an
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -29,11 +28,12 @@ from edge.stages.identify.gates import Gates, GroundPlane
 from edge.stages.identify.ledger import Ledger
 from edge.stages.identify.naming import Naming, carry_over
 from edge.stages.identify.prototypes import Prototypes, reference_strand
+from edge.stages.identify.recall import Recall
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.travel import TravelTime, TravelTimes
 from edge.stages.identify.visits import Look, VisitSearch
-from edge.stages.identify.window import exemplar_of, remembered_item, visit_item, weight_of
-from edge.stages.identify.wording import decision_about, kind_of, moving
+from edge.stages.identify.window import exemplar_of, visit_item, weight_of
+from edge.stages.identify.wording import decision_about, kind_of, moving, tracklet_closed
 from edge.stores import Counts, Exemplar, Gallery, KeptState
 
 __all__ = ["Identifier", "Outcome"]
@@ -88,8 +88,7 @@ class Identifier:
         self._features: dict[int, NDArray[np.float64]] = {}
         self._looks: dict[int, Look] = {}
         self._grown: dict[str, set[int]] = {camera: set() for camera in cameras}
-        self._remembered: dict[int, list[Exemplar]] = {}
-        self._turning: dict[Exemplar, int] = {}
+        self._recall = Recall(self._gallery, self._crowd, refiner, self._prototypes)
         self._closed: list[tuple[Strand, Tracklet]] = []
         self._strand_count = 0
         self._identity_count = 0
@@ -215,7 +214,7 @@ class Identifier:
         anew = self._refiner.renew()
         if anew:
             self._crowd.start_over()
-            self._remembered.clear()
+            self._recall.start_over()
             self._prototypes.forget_space()
         self._grow_with(drawn := self._prototypes.changed())
         decisions = []
@@ -225,7 +224,7 @@ class Identifier:
             if grown:
                 decisions += self._update(camera, grown, now_ns)
             grown.clear()
-        self._recall(drawn)
+        self._recall.bring_up(drawn)
         clusters = self._crowd.regroup()
         homes = homes_of(clusters)
         settled: list[set[int]] = [set() for _ in clusters]
@@ -241,7 +240,7 @@ class Identifier:
         decisions += self._rename(clusters, naming, now_ns)
         self._prototypes.ask(clusters, naming.names, decisions, now_ns)
         self._count_people()
-        decisions += [self._closed_tracklet(strand, tracklet) for strand, tracklet in self._closed]
+        decisions += [tracklet_closed(strand, tracklet) for strand, tracklet in self._closed]
         self._closed.clear()
         return decisions
 
@@ -301,31 +300,6 @@ class Identifier:
         for camera, stays in self._visits.items() if drawn else ():
             bound = (s for visit in stays for s in visit if s.pinned and s.identity in drawn)
             self._grown[camera].update(s.number for s in bound)
-
-    def _recall(self, drawn: AbstractSet[int]) -> None:
-        """Tell the crowd whom the gallery has remembered and forgotten, and who was drawn since."""
-        changed = sorted({*self._gallery.take_changes(), *drawn})
-        if not self._remembered:
-            changed = self._gallery.identities
-        held = {identity: self._remembered.pop(identity, []) for identity in changed}
-        stay = {exemplar for identity in changed for exemplar in self._gallery.of(identity)}
-        for exemplar in itertools.chain.from_iterable(held.values()):
-            if exemplar not in stay:
-                self._crowd.drop(exemplar)
-        for identity in changed:
-            kept = self._gallery.of(identity)
-            new = [one for one in kept if one not in held[identity] or identity in drawn]
-            if new:
-                rows = self._refiner.features(np.stack([e.vector for e in new]), [e.camera for e in new])
-                rows = self._prototypes.fuse(rows, [identity] * len(new))
-                for exemplar, row in zip(new, rows, strict=True):
-                    item = remembered_item(identity, exemplar, row)
-                    self._crowd.turn(self._turning.pop(exemplar, exemplar), item)
-            if kept:
-                self._remembered[identity] = kept
-        for key in self._turning.values():  # forgotten again at once
-            self._crowd.discard(key)
-        self._turning.clear()
 
     def _count_people(self) -> None:
         for camera, stays in self._visits.items():
@@ -397,26 +371,6 @@ class Identifier:
         self._prototypes.follow({*borne, *self._gallery.identities})
         self._ended_count += len(gone - set(naming.merged))
 
-    def _closed_tracklet(self, strand: Strand, tracklet: Tracklet) -> Decision:
-        return Decision(
-            type="tracklet",
-            time_ns=tracklet.ended_at_ns,
-            camera=tracklet.camera,
-            track=tracklet.track,
-            tracklet=tracklet.uid,
-            identity=strand.identity,
-            previous=0,
-            probability=strand.probability,
-            evidence={
-                "first_frame": int(tracklet.frames[0]),
-                "last_frame": int(tracklet.frames[-1]),
-                "boxes": len(tracklet.frames),
-                "embeddings": len(tracklet.vectors),
-                "strand": strand.number,
-            },
-            crop=tracklet.crops[0] if tracklet.crops and strand.identity else None,
-        )
-
     def _settle(self, decisions: list[Decision], now_ns: int, until_ns: int) -> Outcome:
         settled = []
         for camera, ledger in self._ledgers.items():
@@ -457,7 +411,7 @@ class Identifier:
                     if exemplar is None:
                         self._crowd.drop(visit[0].number)
                     else:
-                        self._turning[exemplar] = visit[0].number
+                        self._recall.turn(exemplar, visit[0].number)
                 for strand in visit:
                     self._end(strand)
                     self._forget(strand)

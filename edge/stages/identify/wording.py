@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from edge.records import Decision
+from edge.records import Decision, Tracklet
 from edge.stages.identify.clusters import Cluster
 from edge.stages.identify.naming import Naming
 from edge.stages.identify.strand import Strand
 
-__all__ = ["decision_about", "kind_of", "moving"]
+__all__ = ["decision_about", "kind_of", "moving", "tracklet_closed"]
 
 
 def moving(cluster: Cluster, name: int, parent: int | None) -> list[Strand]:
@@ -50,4 +50,26 @@ def decision_about(
         probability=probability,
         evidence=finite,
         crop=strand.crop if identity else None,
+    )
+
+
+def tracklet_closed(strand: Strand, tracklet: Tracklet) -> Decision:
+    """Whose a tracklet is believed to be, now that it has ended."""
+    return Decision(
+        type="tracklet",
+        time_ns=tracklet.ended_at_ns,
+        camera=tracklet.camera,
+        track=tracklet.track,
+        tracklet=tracklet.uid,
+        identity=strand.identity,
+        previous=0,
+        probability=strand.probability,
+        evidence={
+            "first_frame": int(tracklet.frames[0]),
+            "last_frame": int(tracklet.frames[-1]),
+            "boxes": len(tracklet.frames),
+            "embeddings": len(tracklet.vectors),
+            "strand": strand.number,
+        },
+        crop=tracklet.crops[0] if tracklet.crops and strand.identity else None,
     )
