@@ -75,6 +75,23 @@ def test_a_killed_training_goes_on_where_it_was(train, tmp_path: Path, capsys) -
     assert {int(one["step"]) for one in state["optimizer"]["state"].values()} == {reached + 2}
 
 
+def test_what_begins_a_generator_trains_and_is_packed(train, tmp_path: Path, capsys) -> None:
+    for package in ("diffusers", "PIL", "safetensors"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    from edge.ipg.training_start import open_start
+    from edge.nets.checkpoint_files import write_folder
+
+    options = ("--people", "4", "--views", "3", "--batch", "8", "--steps", "2")
+    assert train("demo-ipg", *options) == 0
+    start = open_start(tmp_path / "run" / "start", stage=1, device="cpu", seed=1)
+    assert start.nets.reid.sizes.picture_px == (64, 32)
+    assert set(start.origins.values()) == {"random"}
+    write_folder(start.nets, tmp_path / "weights")
+    assert train("demo-ipg", "--pack", str(tmp_path / "weights")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] == Path(told["file"]).stat().st_size < 8_000_000
+
+
 def test_a_device_that_is_not_there_is_one_line(train, capsys) -> None:
     assert train("demo-reid", "--device", "abacus") == 2
     error = capsys.readouterr().err
