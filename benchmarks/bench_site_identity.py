@@ -114,7 +114,8 @@ def recorded(folder: Path, pipeline: str) -> Any:
     spec = load_pipeline(pipeline)
     parts = {"detect", "track", "crop", "embed", "tracklet"} | ({"ipg"} if spec.ipg.workers else set())
     before = spec.model_dump_json(include=parts)
-    models = [load_card(net.model).fingerprint for net in (spec.detect, spec.embed)]
+    names = [spec.detect.model, spec.embed.model, *([spec.ipg.model] if spec.ipg.workers else [])]
+    models = [load_card(name).fingerprint for name in names]
     site = (folder / "site.json").read_text()
     key = hashlib.sha256("\0".join([before, *models, site]).encode()).hexdigest()[:20]
     cache = cache_dir() or Path(tempfile.gettempdir())
