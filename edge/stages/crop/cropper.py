@@ -189,7 +189,7 @@ def _cut(frame: Frame, tracks: Tracks, candidate: _Candidate) -> Crop:
         frame_number=frame.number,
         captured_at_ns=frame.captured_at_ns,
         quality=at_sharpness(candidate.least, candidate.most, sharpness(image)),
-        image_bgr_hwc=image,
+        pixels=image,
     )
 
 

@@ -110,5 +110,5 @@ def test_unknown_people_are_nobody(make_crop: MakeCrop, make_decision: MakeDecis
 
 def test_an_empty_crop_is_no_picture(make_crop: MakeCrop, make_decision: MakeDecision) -> None:
     album = Album()
-    album.decide(make_decision(crop=make_crop(image_bgr_hwc=np.zeros((0, 4, 3), np.uint8))))
+    album.decide(make_decision(crop=make_crop(pixels=np.zeros((0, 4, 3), np.uint8))))
     assert album.people == []
