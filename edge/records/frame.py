@@ -23,6 +23,10 @@ class Surface(Protocol):
         """Return it as uint8 (height, width, 3), copied the first time and kept."""
         ...
 
+    def mirrored(self) -> Surface:
+        """Another one, left and right exchanged."""
+        ...
+
 
 Pixels: TypeAlias = "NDArray[np.uint8] | Surface"
 """A picture: uint8 (height, width, 3), blue first, on the host; or a :class:`Surface`."""
@@ -62,5 +66,5 @@ class Frame:
 
     @property
     def image_bgr_hwc(self) -> NDArray[np.uint8]:
-        """The picture on the host, uint8 (height, width, 3), blue first; copied there when first asked for."""
+        """The picture on the host, uint8 (height, width, 3), blue first; copied when first asked for."""
         return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.on_host()
