@@ -44,7 +44,8 @@ def bgr_of(
     green = bright - cb * (2.0 * kb * (1.0 - kb) / kg)
     torch.sub(green, cr, alpha=2.0 * kr * (1.0 - kr) / kg, out=planes[..., 1])
     torch.add(bright, cr, alpha=2.0 * (1.0 - kr), out=planes[..., 2])
-    return planes.round_().clamp_(0.0, 255.0).to(torch.uint8)
+    # Down, as FFmpeg's conversion does at several places; so the two are half a step apart on average.
+    return planes.floor_().clamp_(0.0, 255.0).to(torch.uint8)
 
 
 def _eight_bits(plane: torch.Tensor) -> torch.Tensor:
