@@ -1,6 +1,6 @@
 """How fast every backend runs our networks here, beside torch eager and what the device could do at most.
 
-``python benchmarks/bench_gpu.py`` prints three tables on standard error and one JSON line: pictures per second
+``python benchmarks/bench_gpu.py`` prints three tables on standard error, and one JSON line: pictures a second
 of each network, backend, precision and batch size, copies to the device and back included; frames per second
 of 1 to 16 streams from end to end, with pictures on the host and on the device (gpu_streams.py); and seconds
 in which a person is drawn (gpu_identities.py). What is not here says "not run" and why.

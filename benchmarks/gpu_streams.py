@@ -1,7 +1,7 @@
 """Streams from end to end, for bench_gpu.py: pictures on the host, and on the device, in the same run.
 
 Copies of one 1080p recording are read as fast as they go through the whole of ``edge-run``, without its
-report's pictures. ``limit`` is what nothing on the device can exceed: the detector's operations for each frame,
+report's pictures. ``limit`` is what nothing on the device can exceed: operations of the detector for a frame,
 and the bytes that have to be moved at least for it (NV12 read, colours written and read once, the network's
 input and output); decoding, tracking and embedding are not in it.
 """

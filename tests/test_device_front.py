@@ -7,22 +7,27 @@ real ones run.
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
+from small_videos import write_video
+from tiny_models import write_pipeline
 
 from edge.assemble import assemble
 from edge.backends import open_session
 from edge.backends.surface_input import DeviceFeeder
-from edge.backends.surfaces import SurfaceDevice
+from edge.backends.surfaces import DeviceSurface, SurfaceDevice
 from edge.config.cameras import load_cameras
 from edge.config.catalog import load_card
 from edge.config.pipeline import EmbedSpec, load_pipeline
 from edge.config.weights import find_weights
 from edge.evaluate.tracklet_log import TrackletLog
 from edge.records import Crop, Tracklet
+from edge.stages.capture import surface_picture
 from edge.stages.embed import Embedder
 
 PETS = "data/video/pets09_s2l1_view1_480x360.avi"
@@ -148,6 +153,59 @@ def test_an_annotated_video_gets_its_pictures_all_the_same(folder: Path) -> None
     assert len(pictures) == PICTURES
     assert pictures[10].std() > 20
     assert run.summary["device"]["downloads"] >= PICTURES
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a video of 60 pictures, a pipeline of tiny networks on the device, and short queues."""
+    monkeypatch.setenv("EDGE_PRETRAINED", str(tmp_path))
+    write_video(tmp_path / "door.mp4", 60)
+    (tmp_path / "cams.yaml").write_text("cameras:\n  - {name: door, source: door.mp4}\n")
+    write_pipeline(tmp_path, "capture: {device: cpu-tensors}\nchannel: {size: 2}\n")
+    return tmp_path
+
+
+def test_only_as_many_frames_are_on_the_device_as_the_channels_hold(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: weakref.WeakSet[DeviceSurface] = weakref.WeakSet()
+    most = 0
+    converted = SurfaceDevice.surface
+
+    def surface(device: SurfaceDevice, tensor: torch.Tensor) -> DeviceSurface:
+        nonlocal most
+        made = converted(device, tensor)
+        alive.add(made)
+        most = max(most, len(alive))
+        return made
+
+    monkeypatch.setattr(SurfaceDevice, "surface", surface)
+    run = assemble(load_cameras(tiny / "cams.yaml"), load_pipeline(tiny / "pipeline.yaml"), tiny / "out")
+    assert run.run().exit_code == 0
+    assert (
+        0 < most <= 2 + 2 + 4
+    )  # the lane, the queue behind detect, and one in the hands of each of 4 threads
+    assert len(alive) == 0
+
+
+def test_a_full_device_gives_up_the_camera_with_one_line(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = []
+
+    def full(*_: object, **__: object) -> torch.Tensor:
+        pictures.append(1)
+        if len(pictures) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 6 MiB")
+        return torch.zeros((120, 160, 3), dtype=torch.uint8)
+
+    monkeypatch.setattr(surface_picture, "bgr_of", full)
+    run = assemble(load_cameras(tiny / "cams.yaml"), load_pipeline(tiny / "pipeline.yaml"), tiny / "out")
+    result = run.run()
+    assert result.exit_code == 4
+    (problem,) = result.problems
+    assert str(problem).startswith(
+        "the GPU's memory is full (CUDA out of memory. Tried to allocate 6 MiB); run"
+    )
+    assert result.summary.cameras["door"].frames == 10
 
 
 @pytest.mark.gpu

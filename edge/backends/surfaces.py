@@ -159,6 +159,14 @@ class SurfaceDevice:
         array = pixels if isinstance(pixels, np.ndarray) else pixels.on_host()
         return DeviceSurface(self, self.copied(array))
 
+    def moved(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """The planes of one picture on this device; copied only where they are elsewhere."""
+        if all(one.device.type == self.kind for one in tensors):
+            return list(tensors)
+        with self._lock:
+            self._uploads += 1
+        return [one.to(self.torch) for one in tensors]
+
     def cut(self, whole: DeviceSurface, boxes_px: Sequence[tuple[int, int, int, int]]) -> list[DeviceSurface]:
         """Copies of parts of a picture: whole pixels left, top, right, bottom; inside it, at least one."""
         tensor = whole.tensor

@@ -225,6 +225,8 @@ def _check_pipeline(report: Report, document: Document | None, wanted: str | Non
 
 def _check_capture(finding: Finding, spec: PipelineSpec) -> None:
     """Where pictures will lie and who will decode them, where that is not the CPU alone."""
+    if (spec.capture.device, spec.capture.decode) in (("cpu", "auto"), ("cpu", "cpu")):
+        return
     from edge.assemble.device import choose_device
 
     choice = choose_device(spec.capture)

@@ -69,13 +69,24 @@ class Decoding:
         _log.warning("camera '%s': %s; it is decoded on the CPU", self._camera, reason)
 
     def hwaccel(self) -> HWAccel | None:
-        """What PyAV opens a source with; None where it decodes on the CPU, or another library on the GPU."""
+        """What PyAV opens a source with; None where it decodes on the CPU, or another library on the GPU.
+
+        Where pictures stay on the GPU, FFmpeg must work in torch's context, or neither could read the other's
+        memory. It takes the one that is current in the thread that opens the source: asked for the same
+        (primary) context by name, it refuses one that torch has begun with other flags.
+        """
         if self._decoder == "cpu" or nvdec_way(stay=self.stay) != "av":
             return None
         from av.codec.hwaccel import HWAccel
 
         if self.stay:
-            return HWAccel("cuda", allow_software_fallback=True, is_hw_owned=True)
+            self.finish()  # a call of CUDA's runtime makes torch's context this thread's
+            return HWAccel(
+                "cuda",
+                allow_software_fallback=True,
+                is_hw_owned=True,
+                options={"primary_ctx": "0", "current_ctx": "1"},
+            )
         return HWAccel("cuda", allow_software_fallback=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from torch.utils.dlpack import from_dlpack
 
 from edge.backends.colours import bgr_of
@@ -48,13 +49,14 @@ class SurfaceConverter:
         Raises:
             RunError: the device's memory is full.
         """
+        there = frame.sw_format is not None
         name = frame.sw_format.name if frame.sw_format is not None else frame.format.name
-        if name not in _PLANAR and name not in _INTERLEAVED:
+        if name not in _INTERLEAVED and (there or name not in _PLANAR):
             return self._device.uploaded(self._by_ffmpeg.image_bgr_hwc(frame))
         with self._device.memory():
-            planes = [from_dlpack(plane) for plane in frame.planes]
-            if planes[0].device.type != self._device.kind:
-                planes = [plane.to(self._device.torch) for plane in planes]
+            if there:
+                self._device.finish()  # what the decoder has put into the stream
+            planes = self._device.moved([_tensor(plane) for plane in frame.planes])
             luma, blue, red = _three(planes)
             image = bgr_of(
                 luma,
@@ -71,6 +73,15 @@ class SurfaceConverter:
         return surface
 
 
+def _tensor(plane: VideoPlane) -> torch.Tensor:
+    """A plane as a tensor of the same memory.
+
+    Asked for it by a consumer that names its stream, as torch's ``from_dlpack`` does, PyAV refuses.
+    """
+    tensor: torch.Tensor = from_dlpack(plane.__dlpack__())
+    return tensor
+
+
 def _three(planes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Brightness, blue and red difference, each (h, w)."""
     if len(planes) == 3:
@@ -80,5 +91,5 @@ def _three(planes: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, 
 
 def sampled_rows(frame: VideoFrame, step: int) -> bytes:
     """Every so many-th row of the first plane of a picture that lies on a GPU, on the host."""
-    rows = from_dlpack(frame.planes[0])[::step]
+    rows = _tensor(frame.planes[0])[::step]
     return np.ascontiguousarray(rows.cpu().numpy()).tobytes()

@@ -35,8 +35,18 @@ _REFUSED_AFTER = 8  # packets in a row that NVDEC cannot decode
 # Pixel formats of what NVDEC decoded; the CPU's decoders give none of them for video of cameras.
 _NVDEC_FORMATS = ("cuda", "nv12", "p010le", "p016le")
 
-# What opening a source says where it is the GPU that fails; other errors are the source's.
-_GPU_ERRORS = (PermissionError, MemoryError, av.error.ExternalError, av.error.UnknownError, av.error.BugError)
+# What opening says when it is the source's fault. What else it says may be the GPU's, where it was asked for.
+_SOURCE_ERRORS = (
+    ConnectionError,
+    FileNotFoundError,
+    IsADirectoryError,
+    TimeoutError,
+    av.error.EOFError,
+    av.error.ExitError,
+    av.error.HTTPError,
+    av.error.InvalidDataError,
+    av.error.ProtocolNotFoundError,
+)
 _FALLBACK_FPS = 25.0
 
 
@@ -289,7 +299,7 @@ def _opened(
                 source.url.reveal(), options=options, metadata_errors="ignore", hwaccel=hwaccel
             )
     except (av.error.FFmpegError, OSError, MemoryError) as error:
-        if hwaccel is not None and isinstance(error, _GPU_ERRORS):
+        if hwaccel is not None and not isinstance(error, _SOURCE_ERRORS):
             raise _GpuTrouble(_reason(error)) from error
         raise SourceTrouble(describe_failure(error, where, live=source.kind != "file")) from error
     except UnicodeError as error:
