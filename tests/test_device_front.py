@@ -39,7 +39,9 @@ class Run:
     """What a run wrote, and what it told identify."""
 
     def __init__(self, folder: Path, capture: str, *, video: bool = False) -> None:
-        (folder / f"{capture}.yaml").write_text(f"{MODELS}capture: {{device: {capture}}}\n")
+        # NVDEC computes MPEG-4 a little otherwise, so the CPU decodes for both.
+        lines = f"{MODELS}capture: {{device: {capture}, decode: cpu}}\n"
+        (folder / f"{capture}.yaml").write_text(lines)
         log = TrackletLog(["pets"])
         out = folder / capture
         cameras, pipeline = load_cameras(folder / "cams.yaml"), load_pipeline(folder / f"{capture}.yaml")

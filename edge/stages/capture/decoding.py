@@ -68,6 +68,11 @@ class Decoding:
             self._refusals += 1
         _log.warning("camera '%s': %s; it is decoded on the CPU", self._camera, reason)
 
+    @property
+    def way(self) -> Literal["av", "pynv", ""]:
+        """Which library reaches NVDEC; empty where the CPU decodes, or none does."""
+        return "" if self._decoder == "cpu" else nvdec_way(stay=self.stay)
+
     def hwaccel(self) -> HWAccel | None:
         """What PyAV opens a source with; None where it decodes on the CPU, or another library on the GPU.
 
@@ -75,7 +80,7 @@ class Decoding:
         memory. It takes the one that is current in the thread that opens the source: asked for the same
         (primary) context by name, it refuses one that torch has begun with other flags.
         """
-        if self._decoder == "cpu" or nvdec_way(stay=self.stay) != "av":
+        if self.way != "av":
             return None
         from av.codec.hwaccel import HWAccel
 

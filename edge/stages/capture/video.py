@@ -313,7 +313,8 @@ def _opened(
 
 def _other_decoder(stream: VideoStream, decoding: Decoding) -> Decode | None:
     """PyNvVideoCodec's decoder where it is the way to NVDEC; None takes the stream's own."""
-    if decoding.decoder == "cpu":
+    if decoding.way != "pynv":
+        decoding.refuse("nothing here reaches NVDEC")
         return None
     from edge.stages.capture.pynv import PynvDecoder
 

@@ -212,6 +212,17 @@ def test_a_live_source_that_nvdec_cannot_decode_is_opened_again_for_the_cpu(tmp_
     assert (used.decoder, used.refusals, corrupt) == ("cpu", 1, [])
 
 
+def test_where_no_library_reaches_nvdec_the_cpu_decodes(
+    read: Read, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(decoding, "nvdec_way", lambda *, stay: "")
+    with caplog.at_level(logging.WARNING):
+        frames, _, used = read()
+    assert indices(frames) == list(range(30))
+    assert used.refusals == 1
+    assert "nothing here reaches NVDEC" in caplog.text
+
+
 def test_a_refusal_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     used = Decoding("door", "nvdec")
     with caplog.at_level(logging.WARNING):
