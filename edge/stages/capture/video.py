@@ -168,13 +168,14 @@ class Video:
             self._on_corrupt()
 
     def _again(self, reopen: Reopen) -> Iterator[Picture]:
-        """The pictures that are still to come, decoded by the CPU from the beginning."""
+        """The pictures that are still to come, decoded by the CPU from the last key frame on."""
         self._container.close()
         self._container, self._stream = reopen()
         self._decode = self._stream.decode
-        if self._sought_s is not None:
-            self.seek(self._sought_s)
         skip, last_s = self._given, self._last_s
+        begin_s = self._sought_s if last_s is None else last_s
+        if begin_s is not None:
+            self.seek(begin_s)
         for index, picture in enumerate(self._decoded()):
             seen = index < skip if last_s is None else (picture.timestamp_s or 0.0) <= last_s
             if not seen:
