@@ -15,7 +15,7 @@ from edge.backends.surfaces import DeviceSurface, SurfaceDevice
 from edge.config.pipeline import CropSpec
 from edge.records import CroppedFrame, Frame, Tracks
 from edge.stages.crop import Cropper, surface_cuts
-from edge.stages.crop.cuts import HostCuts, whole_pixels
+from edge.stages.crop.cuts import HostCuts
 from edge.stages.crop.surface_cuts import SurfaceCutting, sharpness_of
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -90,17 +90,3 @@ def test_only_people_that_are_asked_for_come_to_the_host(
     assert device.counts.downloads == 0
     assert crop.image_bgr_hwc.shape == (110, 40, 3)
     assert device.counts.downloaded_bytes == 110 * 40 * 3
-
-
-@pytest.mark.parametrize(
-    ("box", "part"),
-    [
-        ((1.4, 2.6, 7.5, 9.5), (1, 3, 8, 10)),
-        ((-3.0, -3.0, 2.0, 2.0), (0, 0, 2, 2)),
-        ((478.0, 358.0, 500.0, 400.0), (478, 358, 480, 360)),
-        ((5.0, 5.0, 5.2, 5.2), (5, 5, 6, 6)),
-        ((600.0, 600.0, 700.0, 700.0), (479, 359, 480, 360)),
-    ],
-)
-def test_a_box_becomes_whole_pixels_inside_the_picture(box: tuple[float, ...], part: tuple[int, ...]) -> None:
-    assert whole_pixels(np.zeros((360, 480, 3), np.uint8), np.array(box, np.float32)) == part
