@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import itertools
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,6 +214,39 @@ def test_a_live_source_that_nvdec_cannot_decode_is_opened_again_for_the_cpu(tmp_
     video.close()
     assert len(given) == 5
     assert (used.decoder, used.refusals, corrupt) == ("cpu", 1, [])
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_a_camera_that_nvdec_refuses_is_connected_again_for_the_cpu(
+    by_pynv: Callable[..., Any], tmp_path: Path
+) -> None:
+    by_pynv(fails_from=0)
+    write_video(tmp_path / "a.mp4", 6, movflags="faststart")
+    device, states = SurfaceDevice("cpu"), []
+    used = Decoding("door", "nvdec", stay=True, finish=device.finish)
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/a.mp4"
+        source = {"http": url, "reconnect": {"first_s": 0.1}}
+        reader = CameraReader(
+            Camera.model_validate({"name": "door", "source": source}),
+            SystemClock(),
+            0,
+            states.append,
+            decoding=used,
+            converter=lambda: SurfaceConverter(device).surface,
+        )
+        frames = list(itertools.islice(reader.frames(), 6))
+        reader.stop()
+        server.shutdown()
+    assert indices(frames) == list(range(6))
+    assert used.refusals == 1
+    assert [state.kind for state in states] == ["retrying", "connected"]
+    assert "NVDEC decoded none of its pictures; retrying in 0.1 s" in states[0].message
 
 
 def test_where_no_library_reaches_nvdec_the_cpu_decodes(
