@@ -1,11 +1,15 @@
 """How fast every backend runs our networks here, beside torch eager and what the device could do at most.
 
-``python benchmarks/bench_gpu.py`` prints a table on standard error and one JSON line: pictures per second of
-each network, backend, precision and batch size, copies to the device and back included. What is not here says
-"not run" and why. ``limit`` is the smaller of two bounds, both measured in the same run: operations of the
+``python benchmarks/bench_gpu.py`` prints three tables on standard error, and one JSON line: pictures a second
+of each network, backend, precision and batch size, copies to the device and back included; frames per second
+of 1 to 16 streams from end to end, with pictures on the host and on the device (gpu_streams.py); and seconds
+in which a person is drawn (gpu_identities.py). What is not here says "not run" and why.
+
+Of the networks, ``limit`` is the smaller of two bounds, both measured in the same run: operations of the
 network at the speed of a large matrix product, and bytes that must be moved at least (weights once per batch,
 pictures and outputs) at the speed of a copy. ``--smoke`` is a minute on a CPU,
-and what is done where there is no GPU unless ``--full`` is given.
+and what is done where there is no GPU unless ``--full`` is given; streams and drawing are then "not run", or
+with ``--device cpu`` done in little on the CPU, the device's way too.
 """
 
 from __future__ import annotations
@@ -49,6 +53,7 @@ BACKENDS = (
     "onnxruntime-tensorrt",
     "tensorrt",
 )
+PARTS = ("networks", "streams", "identities")
 SMOKE_NETWORKS, SMOKE_BACKENDS = ("demo-reid", "demo-detector"), ("torch", "onnxruntime", "openvino")
 CALIBRATION_PICTURES = 16  # speed does not depend on the ranges
 
@@ -90,10 +95,18 @@ def main() -> int:
     options.add_argument(
         "--full", action="store_true", help="everything also without a GPU, which takes hours"
     )
+    options.add_argument("--parts", default=",".join(PARTS), help="default: %(default)s")
+    options.add_argument("--streams", default="1,4,8,16", help="numbers of copies; default: %(default)s")
+    options.add_argument(
+        "--device", choices=("auto", "cpu"), default="auto", help="of streams and drawing; default: the GPU"
+    )
+    options.add_argument("--tiny", action="store_true", help="small pictures and generator, few frames")
     given = options.parse_args()
     from edge.backends.cuda_driver import has_gpu
 
     given.smoke = given.smoke or not (given.full or has_gpu())
+    kind = "cpu" if given.device == "cpu" else "cuda" if has_gpu() else ""
+    parts = given.parts.split(",")
     os.environ["EDGE_PRETRAINED"] = os.pathsep.join(
         (os.environ.get("EDGE_PRETRAINED", ""), str(SHARED / "data/models"))
     )
@@ -105,8 +118,10 @@ def main() -> int:
         batches, precisions, seconds = [1, 8], ["fp32"], 0.2
     device = measure_device(given.threads)
     rows: list[dict[str, object]] = []
+    streamed: list[dict[str, object]] = []
+    drawn: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for card, graphs in graphs_of(networks, precisions, Path(folder)):
+        for card, graphs in graphs_of(networks if "networks" in parts else [], precisions, Path(folder)):
             work = work_of(graphs["fp32"], card)
             for precision, file in graphs.items():
                 for backend in backends:
@@ -114,6 +129,17 @@ def main() -> int:
                         limit = work.limit_per_s(device, precision, int(str(row["batch"])))
                         rows.append({"network": card.name, "precision": precision, **row, "limit": limit})
                         say(rows)
+        if "streams" in parts:
+            for row in stream_rows(given, kind, device, Path(folder)):
+                streamed.append(row)
+                say_stream(streamed)
+    if "identities" in parts:
+        from gpu_identities import identities
+
+        tiny = given.tiny or kind == "cpu"
+        for row in identities(kind, device if kind else None, tiny=tiny, poses=1 if tiny else 8):
+            drawn.append(row)
+            say_drawn(drawn)
     print(
         json.dumps(
             {
@@ -124,10 +150,26 @@ def main() -> int:
                 "gflops": {key: round(value / 1e9, 1) for key, value in device.operations_per_s.items()},
                 "gbytes_per_s": round(device.bytes_per_s / 1e9, 1),
                 "rows": [rounded(row) for row in rows],
+                "streams": [rounded(row) for row in streamed],
+                "identities": [{**row, "s": thousandths(row["s"])} for row in drawn],
             }
         )
     )
     return 0
+
+
+def stream_rows(
+    given: argparse.Namespace, kind: str, device: Device, folder: Path
+) -> Iterator[dict[str, object]]:
+    """Streams from end to end, in little where that is asked for."""
+    from gpu_streams import models_here, streams
+
+    limits = None
+    for card, graphs in graphs_of([models_here()[0]] if kind else [], ["fp32"], folder):
+        limits = device, work_of(graphs["fp32"], card)
+    copies = [int(text) for text in given.streams.split(",")]
+    small: dict[str, object] = {"size_px": (320, 240), "frames": 20} if given.tiny or kind == "cpu" else {}
+    yield from streams(folder, SHARED, copies, kind, limits, **small)  # type: ignore[arg-type]
 
 
 def run(
@@ -327,6 +369,45 @@ def say(rows: list[dict[str, object]]) -> None:
         beside = "" if eager is None else f"{per_s / float(str(eager)):.2f} x"
         cells += [f"{per_s:.0f}", beside, f"{per_s / float(str(row['limit'])):.1%}"]
     print(f"| {' | '.join(cells)} |", file=sys.stderr)
+
+
+def say_stream(rows: list[dict[str, object]]) -> None:
+    """The last row of the streams' table, with its head before the first."""
+    if len(rows) == 1:
+        print("\n| streams | pictures | frames/s | beside the host | of the limit |", file=sys.stderr)
+        print("|---|---|---|---|---|", file=sys.stderr)
+    row = rows[-1]
+    cells = [str(row["copies"]), str(row["front"])]
+    host = next(
+        (one["per_s"] for one in rows if (one["copies"], one["front"]) == (row["copies"], "host")), None
+    )
+    if row["per_s"] is None:
+        cells += [f"not run: {row['why']}", "", ""]
+    else:
+        per_s = float(str(row["per_s"]))
+        beside = "" if host is None else f"{per_s / float(str(host)):.2f} x"
+        cells += [f"{per_s:.1f}", beside, f"{per_s / float(str(row['limit'])):.1%}" if "limit" in row else ""]
+    print(f"| {' | '.join(cells)} |", file=sys.stderr)
+
+
+def say_drawn(rows: list[dict[str, object]]) -> None:
+    """The last row of the table of drawing, with its head before the first."""
+    if len(rows) == 1:
+        print("\n| a person drawn | s | beside upstream's way, torch eager | limit, s |", file=sys.stderr)
+        print("|---|---|---|---|", file=sys.stderr)
+    row = rows[-1]
+    cells = [f"{row['way']}, {row['poses']} poses"]
+    if row["s"] is None:
+        cells += [f"not run: {row['why']}", "", ""]
+    else:
+        taken_s, upstream_s = float(str(row["s"])), float(str(rows[0]["s"]))
+        limit_s = f"{float(str(row['limit'])):.2g}" if "limit" in row else ""
+        cells += [f"{taken_s:.2f}", f"{upstream_s / taken_s:.2f} x", limit_s]
+    print(f"| {' | '.join(cells)} |", file=sys.stderr)
+
+
+def thousandths(seconds: object) -> float | None:
+    return None if seconds is None else round(float(str(seconds)), 3)
 
 
 def rounded(row: dict[str, object]) -> dict[str, object]:

@@ -90,6 +90,19 @@ class FakeGpu:
 
         self.put(stream, work)
 
+    def copy(self, address: int, source: int, size_bytes: int, stream: int) -> None:
+        def work() -> None:
+            (to, at), (begins, first) = self.found(address), self.found(source)
+            to[at : at + size_bytes] = begins[first : first + size_bytes]
+
+        self.put(stream, work)
+
+    def found(self, address: int) -> tuple[bytearray, int]:
+        """The memory an address lies in, and how far from its beginning."""
+        begin = max(one for one in self.memory if one <= address)
+        assert address - begin < len(self.memory[begin]), "an address in nobody's memory"
+        return self.memory[begin], address - begin
+
     def wait(self, stream: int) -> None:
         if self.capturing is not None:
             raise RunError(

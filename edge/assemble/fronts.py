@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.assemble.device import Device, open_device
 from edge.clock import Clock
 from edge.errors import ConfigError
 from edge.fronts import Association, Board, Front, NativeFront, Region, Tail
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from edge.fronts.deepstream.codes import Target, Version
     from edge.fronts.deepstream.graph import Broker, Graph
     from edge.stages.capture import CameraReader
-    from edge.stages.sink import Outputs
+    from edge.stages.sink import DeviceRow, Outputs
 
 __all__ = ["Plan", "deepstream_graph", "plan_deepstream", "plan_native"]
 
@@ -34,12 +35,14 @@ class Plan:
     live: cameras whose frames come as they please; the others come merged in the order of their time.
     make: from association, board, outputs and the run's start to the front.
     slack_s: how much longer than usual a first frame may take.
+    device: the numbers of the device that pictures lie on, so far.
     """
 
     models: tuple[str, str]
     live: frozenset[str]
     make: Callable[[Association, Board, Outputs, int], Front]
     slack_s: float = 0.0
+    device: Callable[[], DeviceRow | None] = lambda: None
 
 
 def plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, resources: ExitStack) -> Plan:
@@ -52,17 +55,25 @@ def plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, reso
     names = [camera.name for camera in cameras.cameras]
     live = frozenset(camera.name for camera in cameras.cameras if camera.is_live)
     size, spec = pipeline.channel.size, pipeline.detect
+    device = open_device(pipeline.capture, names)
     detect_card, detect_session = _open_model(spec, "detect", resources)
     embed_card, embed_session = _open_model(pipeline.embed, "embed", resources)
-    detector = Detector(detect_card, detect_session, spec.score_min, spec.nms_iou, batch_max=spec.batch_max)
-    embedder = Embedder(embed_card, embed_session, pipeline.embed)
+    detector = Detector(
+        detect_card,
+        detect_session,
+        spec.score_min,
+        spec.nms_iou,
+        batch_max=spec.batch_max,
+        feeder=device.feeder(detect_card, detect_session),
+    )
+    embedder = Embedder(embed_card, embed_session, pipeline.embed, device.feeder(embed_card, embed_session))
 
     def make(association: Association, board: Board, outputs: Outputs, started_ns: int) -> Front:
         return NativeFront(
-            _readers(cameras, clock, started_ns, board),
+            _readers(cameras, clock, started_ns, board, device),
             detector,
             {name: CameraTracker(pipeline.track) for name in names},
-            Cropper(pipeline.crop),
+            Cropper(pipeline.crop, device.cutting),
             Tail(embedder, association, size=size, wait_s=0.0 if live else FULL_BATCH_WAIT_S),
             board,
             regions={camera.name: Region(camera.roi) for camera in cameras.cameras if camera.roi},
@@ -72,7 +83,7 @@ def plan_native(cameras: CamerasFile, pipeline: PipelineSpec, clock: Clock, reso
             pictures=outputs.wants_pictures,
         )
 
-    return Plan((detect_card.fingerprint, embed_card.fingerprint), live, make)
+    return Plan((detect_card.fingerprint, embed_card.fingerprint), live, make, device=device.row)
 
 
 def plan_deepstream(
@@ -131,10 +142,22 @@ def _frames_per_batch(spec: DetectSpec, card: ModelCard, most: int | None) -> in
     return min(spec.batch_max, card.batch or spec.batch_max, most or spec.batch_max)
 
 
-def _readers(cameras: CamerasFile, clock: Clock, started_ns: int, board: Board) -> list[CameraReader]:
+def _readers(
+    cameras: CamerasFile, clock: Clock, started_ns: int, board: Board, device: Device
+) -> list[CameraReader]:
     from edge.stages.capture import CameraReader
 
-    return [CameraReader(camera, clock, started_ns, board.on_state) for camera in cameras.cameras]
+    return [
+        CameraReader(
+            camera,
+            clock,
+            started_ns,
+            board.on_state,
+            decoding=device.decodings.get(camera.name),
+            converter=device.converter,
+        )
+        for camera in cameras.cameras
+    ]
 
 
 def _open_model(spec: DetectSpec | EmbedSpec, task: str, resources: ExitStack) -> tuple[ModelCard, Session]:

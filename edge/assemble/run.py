@@ -139,7 +139,8 @@ def assemble(
         watched.update(front.watched)
         if not plan.live:
             watched.pop("frame", None)  # frames of files wait in queues as long as the slowest stage takes
-        return Run(facts, front, association, board, outputs, resources.pop_all(), redact, drawing)
+        held = resources.pop_all()
+        return Run(facts, front, association, board, outputs, held, redact, drawing, plan.device)
 
 
 def pipeline_title(file: Path) -> str:

@@ -80,6 +80,10 @@ class Gpu(Protocol):
         """Begin to copy into pinned memory."""
         ...
 
+    def copy(self, address: int, source: int, size_bytes: int, stream: int) -> None:
+        """Begin to copy within the device."""
+        ...
+
     def wait(self, stream: int) -> None:
         """Wait for everything in the stream."""
         ...
@@ -199,6 +203,16 @@ class CudaDriver:
         """Begin to copy into pinned memory."""
         host = c_void_p(memory.ctypes.data)
         self._here("cuMemcpyDtoHAsync_v2", host, c_uint64(address), c_size_t(size_bytes), c_void_p(stream))
+
+    def copy(self, address: int, source: int, size_bytes: int, stream: int) -> None:
+        """Begin to copy within the device."""
+        self._here(
+            "cuMemcpyDtoDAsync_v2",
+            c_uint64(address),
+            c_uint64(source),
+            c_size_t(size_bytes),
+            c_void_p(stream),
+        )
 
     def wait(self, stream: int) -> None:
         """Wait for everything in the stream."""

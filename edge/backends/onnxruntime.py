@@ -17,7 +17,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as binding
 
-from edge.backends.session import Batch, Port, Ported
+from edge.backends.session import Batch, DeviceArray, Port, Ported
 from edge.errors import MissingExtraError, ModelError, RunError
 from edge.resources import cache_dir
 
@@ -68,6 +68,7 @@ class OnnxRuntimeSession(Ported):
 
     provider: ClassVar[str] = "CPUExecutionProvider"
     device: ClassVar[str] = "CPU"
+    memory: ClassVar[str] = "cpu"
 
     def __init__(
         self, path: Path, *, threads: int = 1, card_name: str = "", batch: Batch | None = None
@@ -119,6 +120,38 @@ class OnnxRuntimeSession(Ported):
             raise RunError(f"model '{self._name}': ONNX Runtime: {_one_line(error)}") from error
         return dict(zip(self._output_names, cast("list[Array]", results), strict=True))
 
+    def run_from_device(self, feeds: Mapping[str, DeviceArray]) -> dict[str, Array]:
+        """Compute all outputs from inputs on the device; see :class:`edge.backends.session.DeviceSession`.
+
+        Raises:
+            RunError: as :meth:`run`.
+            ValueError: the session is closed.
+        """
+        session = self._session
+        if session is None:
+            raise ValueError(f"model '{self._name}': run() on a closed session")
+        binding = session.io_binding()
+        for port in self._inputs:
+            given = feeds.get(port.name)
+            if given is None or not port.takes(given):
+                what = "nothing" if given is None else f"{given.dtype} {list(given.shape)}"
+                raise RunError(
+                    f"model '{self._name}': ONNX Runtime: input '{port.name}' is {port.dtype} "
+                    f"{list(port.shape)}, it was given {what}"
+                )
+            given.finish()  # it reads them in a stream of its own
+            binding.bind_input(
+                port.name, self.memory, 0, np.dtype(given.dtype), list(given.shape), given.address
+            )
+        for name in self._output_names:
+            binding.bind_output(name, "cpu")
+        try:
+            session.run_with_iobinding(binding)
+            results = binding.copy_outputs_to_cpu()
+        except _RUN_ERRORS as error:
+            raise RunError(f"model '{self._name}': ONNX Runtime: {_one_line(error)}") from error
+        return dict(zip(self._output_names, cast("list[Array]", results), strict=True))
+
     def close(self) -> None:
         """Free the network; calling it again does nothing. Arrays returned earlier stay valid."""
         self._session = None
@@ -135,10 +168,11 @@ class OnnxRuntimeSession(Ported):
 
 
 class OnnxRuntimeCudaSession(OnnxRuntimeSession):
-    """A network run by ONNX Runtime on the first NVIDIA GPU; its arrays still live on the CPU."""
+    """A network run by ONNX Runtime on the first NVIDIA GPU; :meth:`run` copies its arrays there and back."""
 
     provider: ClassVar[str] = "CUDAExecutionProvider"
     device: ClassVar[str] = "CUDA"
+    memory: ClassVar[str] = "cuda"
 
 
 class OnnxRuntimeTensorRtSession(OnnxRuntimeSession):
@@ -149,6 +183,7 @@ class OnnxRuntimeTensorRtSession(OnnxRuntimeSession):
 
     provider: ClassVar[str] = "TensorrtExecutionProvider"
     device: ClassVar[str] = "TensorRT"
+    memory: ClassVar[str] = "cuda"
 
     def _providers(self) -> list[str | tuple[str, dict[str, str]]]:
         options = {"trt_engine_cache_enable": "False"}

@@ -9,16 +9,20 @@ Three ways to make a picture fit, named as in a model card:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.backends.session import Session
 from edge.config.card import CardInput
 from edge.errors import ModelError
+from edge.records import Pixels
 
-__all__ = ["InputBatch", "Placement", "place"]
+__all__ = ["Feeder", "HostFeeder", "InputBatch", "Normalization", "Placement", "place"]
 
 Array = NDArray[np.generic]
 
@@ -75,6 +79,77 @@ def place(source_width_px: int, source_height_px: int, spec: CardInput) -> Place
     return Placement(left, top, width, height, source_width_px, source_height_px)
 
 
+class Normalization:
+    """How pixels of 0 to 255 become a network's numbers: ``pixel * factor + offset`` in each channel.
+
+    factor, offset: float32 (3,), in the card's colour order.
+    is_plain: whether pixels stay as they are.
+
+    Args:
+        spec: the input's part of a model card.
+
+    Raises:
+        ModelError: the card asks for bytes and for a normalisation that bytes cannot hold.
+    """
+
+    __slots__ = ("factor", "is_plain", "offset")
+
+    def __init__(self, spec: CardInput) -> None:
+        scale = np.full(3, spec.scale, dtype=np.float64)
+        mean, std = np.array(spec.mean), np.array(spec.std)
+        self.factor: NDArray[np.float32] = (scale / std).astype(np.float32)
+        self.offset: NDArray[np.float32] = (-mean / std).astype(np.float32)
+        self.is_plain = bool((self.factor == 1.0).all() and (self.offset == 0.0).all())
+        if spec.dtype == "uint8" and not self.is_plain:
+            raise ModelError(
+                f"input '{spec.name}' takes bytes, so scale must be 1, mean 0 and std 1: correct the card"
+            )
+
+
+class Feeder(Protocol):
+    """Brings pictures to a network in the form it takes, and runs it; one thread at a time."""
+
+    def run(self, pictures: Sequence[Pixels], rows: int) -> tuple[dict[str, Array], list[Placement]]:
+        """Run the network once.
+
+        Args:
+            pictures: at least one, of any sizes.
+            rows: rows of the batch, at least as many; the last picture fills those that are left.
+
+        Returns:
+            The outputs by name, on the host, valid until the next call; and where each picture lies.
+        """
+        ...
+
+
+class HostFeeder:
+    """Pictures on the host, fitted by OpenCV into an array that is kept.
+
+    Args:
+        spec: the input's part of a model card.
+        session: the open network; stays the caller's to close.
+        slots: how many pictures are expected; it grows by itself.
+
+    Raises:
+        ModelError: as :class:`InputBatch`.
+    """
+
+    def __init__(self, spec: CardInput, session: Session, slots: int = 1) -> None:
+        self._spec = spec
+        self._session = session
+        self._inputs = InputBatch(spec, slots)
+
+    def run(self, pictures: Sequence[Pixels], rows: int) -> tuple[dict[str, Array], list[Placement]]:
+        """Fit and run; see :class:`Feeder`."""
+        if rows > self._inputs.slots:
+            self._inputs = InputBatch(self._spec, rows)
+        arrays = [one if isinstance(one, np.ndarray) else one.on_host() for one in pictures]
+        placements = [self._inputs.write(slot, array) for slot, array in enumerate(arrays)]
+        for slot in range(len(arrays), rows):
+            self._inputs.write(slot, arrays[-1])
+        return self._session.run({self._spec.name: self._inputs.view(rows)}), placements
+
+
 class InputBatch:
     """A network's input tensor, kept and refilled for every batch.
 
@@ -92,15 +167,8 @@ class InputBatch:
 
     def __init__(self, spec: CardInput, slots: int) -> None:
         self._spec = spec
-        scale = np.full(3, spec.scale, dtype=np.float64)
-        mean, std = np.array(spec.mean), np.array(spec.std)
-        self._factor = (scale / std).astype(np.float32)
-        self._offset = (-mean / std).astype(np.float32)
-        self._is_plain = bool((self._factor == 1.0).all() and (self._offset == 0.0).all())
-        if spec.dtype == "uint8" and not self._is_plain:
-            raise ModelError(
-                f"input '{spec.name}' takes bytes, so scale must be 1, mean 0 and std 1: correct the card"
-            )
+        numbers = Normalization(spec)
+        self._factor, self._offset, self._is_plain = numbers.factor, numbers.offset, numbers.is_plain
         self._pad = (spec.pad * self._factor + self._offset).astype(spec.dtype)
         self._tensor: Array = np.empty((slots, 3, spec.height, spec.width), dtype=spec.dtype)
         self._placed: list[Placement | None] = [None] * slots

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
 
-__all__ = ["Batch", "Port", "Ported", "Session"]
+__all__ = ["Batch", "DeviceArray", "DeviceSession", "Port", "Ported", "Session", "device_session"]
 
 Array = NDArray[np.generic]
 
@@ -29,11 +29,11 @@ class Port:
     shape: tuple[int | None, ...]
     dtype: str
 
-    def takes(self, array: Array) -> bool:
+    def takes(self, array: Array | DeviceArray) -> bool:
         """Whether an array has this type and shape; some runtimes convert it without a word."""
         sizes = zip(array.shape, self.shape, strict=False)
-        same = array.ndim == len(self.shape) and all(wanted in (None, size) for size, wanted in sizes)
-        return same and array.dtype == np.dtype(self.dtype)
+        same = len(array.shape) == len(self.shape) and all(wanted in (None, size) for size, wanted in sizes)
+        return same and np.dtype(array.dtype) == np.dtype(self.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,48 @@ class Session(Protocol):
     def close(self) -> None:
         """Free the network; calling it again does nothing."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceArray:
+    """Numbers in a device's memory, row after row without gaps, for a session that reads them there.
+
+    address: where they begin.
+    shape, dtype: as an array's; numpy's name of the element type.
+    owner: whose memory it is, kept alive by this record; gives it away by DLPack.
+    finish: waits until the numbers are there. Who reads them in the owner's own stream need not call it.
+    """
+
+    address: int
+    shape: tuple[int, ...]
+    dtype: str
+    owner: object
+    finish: Callable[[], None]
+
+
+class DeviceSession(Session, Protocol):
+    """A session that can also read its inputs where they lie on a device.
+
+    Its results come to the host all the same, once per call: they are boxes and embeddings, and small.
+    """
+
+    @property
+    def memory(self) -> str:
+        """Whose memory it reads without a copy over the host: ``cpu`` or ``cuda``."""
+        ...
+
+    def run_from_device(self, feeds: Mapping[str, DeviceArray]) -> dict[str, Array]:
+        """Compute all outputs, by name, on the host; as :meth:`Session.run`.
+
+        It has read the feeds when it returns.
+        """
+        ...
+
+
+def device_session(session: Session, kind: str) -> DeviceSession | None:
+    """The session itself where it reads the memory of such a device (``cpu`` or ``cuda``), else None."""
+    reads = getattr(session, "memory", "") == kind and hasattr(session, "run_from_device")
+    return cast("DeviceSession", session) if reads else None
 
 
 class Ported:

@@ -6,10 +6,10 @@ Device memory is the driver's (:mod:`edge.backends.cuda_driver`), so nothing but
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorrt
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge.backends.cuda_driver import CudaDriver, Gpu, OutOfDeviceMemory
 from edge.backends.engine_cache import EngineCache, EngineKey, graph_digest
-from edge.backends.session import Batch, Port
+from edge.backends.session import Batch, DeviceArray, Port
 from edge.backends.tensorrt_build import Log, build_engine, precision_way, require_version
 from edge.errors import ModelError, RunError
 from edge.resources import cache_dir
@@ -54,6 +54,11 @@ class _Buffer:
         return self.host[: self.nbytes(rows)].view(self.port.dtype).reshape(self.shape(rows))
 
 
+# Begins to put rows start to start + count of an input into its buffer, and repeats the first of them up to
+# the padded number: (buffer, start, count, padded, stream).
+Fill = Callable[[_Buffer, int, int, int, int], None]
+
+
 class TensorRtSession:
     """A network run by TensorRT on the first NVIDIA GPU.
 
@@ -74,6 +79,8 @@ class TensorRtSession:
         ModelError: the graph cannot be built (an operator that is not supported is named), or not even the
             least batch fits into the GPU's memory.
     """
+
+    memory: ClassVar[str] = "cuda"
 
     def __init__(
         self,
@@ -137,15 +144,47 @@ class TensorRtSession:
         if self._stream is None:
             raise ValueError(f"model '{self._name}': run() on a closed session")
         rows = self._check(feeds)
-        most = self._batch.max
-        if rows <= most:
-            return self._once(feeds, rows)
-        parts = []
-        for start in range(0, rows, most):
-            part = {name: array[start : start + most] for name, array in feeds.items()}
-            found = self._once(part, min(most, rows - start))
-            parts.append({name: array.copy() for name, array in found.items()})
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+        def fill(buffer: _Buffer, start: int, count: int, padded: int, stream: int) -> None:
+            view = buffer.view(padded)
+            given = feeds[buffer.port.name]
+            if buffer.batched:
+                view[:count] = given[start : start + count]
+                view[count:] = view[:1]
+            else:
+                view[...] = given
+            self._gpu.to_device(buffer.device, buffer.host, buffer.nbytes(padded), stream)
+
+        return self._in_parts(fill, rows)
+
+    def run_from_device(self, feeds: Mapping[str, DeviceArray]) -> dict[str, Array]:
+        """Compute all outputs from inputs on the GPU; see :class:`edge.backends.session.DeviceSession`.
+
+        They are copied into the engine's own memory, which a CUDA graph always reads, within the GPU.
+
+        Raises:
+            RunError: as :meth:`run`.
+            ValueError: the session is closed.
+        """
+        if self._stream is None:
+            raise ValueError(f"model '{self._name}': run() on a closed session")
+        rows = self._check(feeds)
+        for given in feeds.values():
+            given.finish()  # it was written in another stream
+
+        def fill(buffer: _Buffer, start: int, count: int, padded: int, stream: int) -> None:
+            address = feeds[buffer.port.name].address
+            if not buffer.batched:
+                self._gpu.copy(buffer.device, address, buffer.nbytes(padded), stream)
+                return
+            row_bytes = buffer.nbytes(1)
+            self._gpu.copy(buffer.device, address + start * row_bytes, count * row_bytes, stream)
+            for row in range(count, padded):
+                self._gpu.copy(
+                    buffer.device + row * row_bytes, address + start * row_bytes, row_bytes, stream
+                )
+
+        return self._in_parts(fill, rows)
 
     def close(self) -> None:
         """Free the engine and its memory; calling it again does nothing. Copy what is kept before."""
@@ -158,6 +197,17 @@ class TensorRtSession:
         self._gpu.release_stream(self._stream)
         self._stream = None
         self._context = self._engine = None
+
+    def _in_parts(self, fill: Fill, rows: int) -> dict[str, Array]:
+        """All rows, in as many runs as the engine's largest batch asks for."""
+        most = self._batch.max
+        if rows <= most:
+            return self._once(fill, 0, rows)
+        parts = []
+        for start in range(0, rows, most):
+            found = self._once(fill, start, min(most, rows - start))
+            parts.append({name: array.copy() for name, array in found.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _open(self, batch: Batch, digest: str) -> None:
         """Open the engine for a batch, or for smaller ones while memory is too small."""
@@ -259,15 +309,15 @@ class TensorRtSession:
                 self._gpu.release_pinned(buffer.host)
         self._buffers = []
 
-    def _check(self, feeds: Mapping[str, Array]) -> int:
+    def _check(self, feeds: Mapping[str, Array] | Mapping[str, DeviceArray]) -> int:
         """How many rows the feeds have; RunError where they are not what the engine takes."""
         counts = set()
         for buffer in self._inputs:
             port, given = buffer.port, feeds.get(buffer.port.name)
             if given is None:
                 raise RunError(f"model '{self._name}': TensorRT: there is nothing for input '{port.name}'")
-            rows = given.shape[0] if buffer.batched and given.ndim else self._batch.max
-            if given.shape != buffer.shape(rows) or given.dtype != np.dtype(port.dtype):
+            rows = given.shape[0] if buffer.batched and given.shape else self._batch.max
+            if given.shape != buffer.shape(rows) or np.dtype(given.dtype) != np.dtype(port.dtype):
                 raise RunError(
                     f"model '{self._name}': TensorRT: input '{port.name}' is {port.dtype} "
                     f"{list(port.shape)}, it was given {given.dtype} {list(given.shape)}"
@@ -278,22 +328,16 @@ class TensorRtSession:
             raise RunError(f"model '{self._name}': TensorRT: inputs have {sorted(counts)} rows")
         return counts.pop() if counts else self._batch.max
 
-    def _once(self, feeds: Mapping[str, Array], rows: int) -> dict[str, Array]:
+    def _once(self, fill: Fill, start: int, rows: int) -> dict[str, Array]:
         """One run of the engine, of at most its largest batch; outputs are views of pinned memory."""
         gpu, stream = self._gpu, self._stream
         if stream is None:
             raise ValueError(f"model '{self._name}': run() on a closed session")
         padded = max(rows, self._batch.min)
         for buffer in self._inputs:
-            view = buffer.view(padded)
-            if buffer.batched:
-                view[:rows] = feeds[buffer.port.name]
-                view[rows:] = view[:1]
-                if not self._batch.fixed:
-                    self._context.set_input_shape(buffer.port.name, buffer.shape(padded))
-            else:
-                view[...] = feeds[buffer.port.name]
-            gpu.to_device(buffer.device, buffer.host, buffer.nbytes(padded), stream)
+            if buffer.batched and not self._batch.fixed:
+                self._context.set_input_shape(buffer.port.name, buffer.shape(padded))
+            fill(buffer, start, rows, padded, stream)
         self._enqueue(stream)
         for buffer in self._outputs:
             gpu.to_host(buffer.host, buffer.device, buffer.nbytes(padded), stream)

@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.dlpack import from_dlpack
 
-from edge.backends.session import Batch, Port, Ported
+from edge.backends.session import Batch, DeviceArray, Port, Ported
 from edge.errors import MissingExtraError, ModelError, RunError
 
 __all__ = ["TorchCompiledSession", "TorchSession"]
@@ -80,28 +81,59 @@ class TorchSession(Ported):
             RunError: a feed is missing or of the wrong type or shape, or the computation failed.
             ValueError: the session is closed.
         """
+        self._check_open()
+        given = [self._feed(port, feeds.get(port.name)) for port in self._inputs]
+        found = self._compute([torch.from_numpy(array).to(self._device) for array in given])
+        if self._device.type == "cpu":
+            return {name: _apart(array, given) for name, array in found.items()}
+        return found
+
+    @property
+    def memory(self) -> str:
+        """Whose memory :meth:`run_from_device` reads: ``cpu`` or ``cuda``."""
+        return str(self._device.type)
+
+    def run_from_device(self, feeds: Mapping[str, DeviceArray]) -> dict[str, Array]:
+        """Compute all outputs from inputs on the device; see :class:`edge.backends.session.DeviceSession`.
+
+        Raises:
+            RunError: as :meth:`run`.
+            ValueError: the session is closed.
+        """
+        self._check_open()
+        tensors = []
+        for port in self._inputs:
+            given = feeds.get(port.name)
+            self._check(port, given)
+            tensors.append(from_dlpack(given.owner if given is not None else None))
+        found = self._compute(tensors)
+        if self._device.type != "cpu":
+            return found
+        return {name: _apart(array, [one.numpy() for one in tensors]) for name, array in found.items()}
+
+    def _check_open(self) -> None:
         if self._net is None:
             raise ValueError(f"model '{self._name}': run() on a closed session")
-        given = [self._feed(port, feeds.get(port.name)) for port in self._inputs]
+
+    def _compute(self, given: list[torch.Tensor]) -> dict[str, Array]:
+        """The network's outputs on the host."""
         try:
             with self._quietly(given), torch.inference_mode():
-                found = self._net(*(torch.from_numpy(array).to(self._device) for array in given))
+                found = self._net(*given)
                 outputs = found if isinstance(found, tuple) else (found,)
                 arrays = [one.cpu().numpy() for one in outputs]
         except (RuntimeError, torch.OutOfMemoryError) as error:
             raise RunError(f"model '{self._name}': torch: {' '.join(str(error).split())[:300]}") from error
-        ports = zip(self._outputs, arrays, strict=True)
-        shared = self._device.type == "cpu"
-        return {port.name: _apart(array, given) if shared else array for port, array in ports}
+        return {port.name: array for port, array in zip(self._outputs, arrays, strict=True)}
 
     def close(self) -> None:
         """Free the network; calling it again does nothing."""
         self._net = None
 
     @contextmanager
-    def _quietly(self, given: list[Array]) -> Iterator[None]:
+    def _quietly(self, given: list[torch.Tensor]) -> Iterator[None]:
         """The first call of each size compiles, and warns of torch's own affairs."""
-        sizes = tuple(array.shape for array in given)
+        sizes = tuple(tuple(one.shape) for one in given)
         if not self.compiled or sizes in self._met:
             yield
             return
@@ -112,14 +144,18 @@ class TorchSession(Ported):
 
     def _feed(self, port: Port, array: Array | None) -> Array:
         """An input as torch takes it; RunError where it is not what the network has."""
-        if array is None:
+        self._check(port, array)
+        return np.require(array, requirements=("C", "W"))
+
+    def _check(self, port: Port, given: Array | DeviceArray | None) -> None:
+        """Raise RunError where an input is not what the network has."""
+        if given is None:
             raise RunError(f"model '{self._name}': torch: there is nothing for input '{port.name}'")
-        if not port.takes(array):
+        if not port.takes(given):
             raise RunError(
                 f"model '{self._name}': torch: input '{port.name}' is {port.dtype} {list(port.shape)}, it "
-                f"was given {array.dtype} {list(array.shape)}"
+                f"was given {given.dtype} {list(given.shape)}"
             )
-        return np.require(array, requirements=("C", "W"))
 
 
 class TorchCompiledSession(TorchSession):

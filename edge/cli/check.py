@@ -214,11 +214,26 @@ def _check_pipeline(report: Report, document: Document | None, wanted: str | Non
     _check_models(report, spec, pipeline_document)
     if spec.front == "deepstream":
         _check_deepstream(finding, report, document, spec)
+    else:
+        _check_capture(finding, spec)
     from edge.cli.check_worker import worker_notes, worker_problems
 
     finding.problems.extend(worker_problems(spec.ipg, pipeline_document))
     if not finding.problems:
         finding.notes.extend(worker_notes(spec.ipg))
+
+
+def _check_capture(finding: Finding, spec: PipelineSpec) -> None:
+    """Where pictures will lie and who will decode them, where that is not the CPU alone."""
+    if (spec.capture.device, spec.capture.decode) in (("cpu", "auto"), ("cpu", "cpu")):
+        return
+    from edge.assemble.device import choose_device
+
+    choice = choose_device(spec.capture)
+    finding.problems.extend(choice.problems)
+    finding.notes.extend(choice.notes)
+    if not choice.problems and (choice.memory, choice.decoder) != ("host", "cpu"):
+        finding.notes.append(choice.line)
 
 
 def _check_deepstream(

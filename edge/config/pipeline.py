@@ -29,6 +29,7 @@ from edge.errors import ConfigError
 
 __all__ = [
     "AppearanceSpec",
+    "CaptureSpec",
     "ChannelSpec",
     "CropSpec",
     "DeepStreamSpec",
@@ -67,6 +68,20 @@ class _NetSpec(Spec):
     def _card_beside_the_file(cls, model: str, info: ValidationInfo) -> str:
         folder = folder_of(info.context)
         return str(path_from(model, folder)) if folder is not None and is_path(model) else model
+
+
+class CaptureSpec(Spec):
+    """Where decoded pictures lie and who decodes them, where ``front`` is ``native``."""
+
+    device: Literal["cpu", "auto", "cuda", "cpu-tensors"] = Field(
+        default="cpu",
+        description="Where pictures lie, are fitted to the networks, judged and cut up: on the CPU, or on an "
+        "NVIDIA GPU; auto takes the GPU if there is one. cpu-tensors: the GPU's way on the CPU, to compare.",
+    )
+    decode: Literal["auto", "cpu", "nvdec"] = Field(
+        default="auto",
+        description="Who decodes: the CPU, or the GPU's decoder; auto: that one where pictures lie on a GPU.",
+    )
 
 
 class DetectSpec(_NetSpec):
@@ -210,6 +225,7 @@ class PipelineSpec(Spec):
         default="native", description="Who decodes, detects and tracks: this program, or DeepStream."
     )
     deepstream: DeepStreamSpec = Field(default_factory=DeepStreamSpec)
+    capture: CaptureSpec = Field(default_factory=CaptureSpec)
     detect: DetectSpec
     track: TrackSpec = Field(default_factory=TrackSpec)
     crop: CropSpec = Field(default_factory=CropSpec)
@@ -230,6 +246,15 @@ class PipelineSpec(Spec):
                 "detect",
                 "score_min",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _deepstream_decodes_by_itself(self) -> PipelineSpec:
+        for key, plain in (("device", "cpu"), ("decode", "auto")):
+            asked = getattr(self.capture, key)
+            if self.front == "deepstream" and asked != plain:
+                message = f"must be {plain} where front is deepstream, which decodes by itself (got {asked})"
+                raise PlacedError(message, "capture", key)
         return self
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ def without_pictures(arrivals: Arrivals) -> Arrivals:
     bare = tuple(
         replace(
             one,
-            reference=replace(one.reference, image_bgr_hwc=NO_PICTURE),
+            reference=replace(one.reference, pixels=NO_PICTURE),
             pictures_bgr_mhwc=NO_PICTURES,
         )
         for one in arrivals.prototypes

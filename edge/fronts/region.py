@@ -32,7 +32,7 @@ class Region:
         boxes_px = detections.boxes_px
         if not len(boxes_px):
             return detections
-        height_px, width_px = detections.frame.image_bgr_hwc.shape[:2]
+        width_px, height_px = detections.frame.size_px
         feet = np.empty((len(boxes_px), 2))
         feet[:, 0] = (boxes_px[:, 0] + boxes_px[:, 2]) / (2 * width_px)
         feet[:, 1] = boxes_px[:, 3] / height_px

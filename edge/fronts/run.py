@@ -14,7 +14,7 @@ from edge.flow import StageMeter, StopSignals, Workers
 from edge.fronts.board import Board
 from edge.fronts.parts import Drawing
 from edge.fronts.tail import Association
-from edge.stages.sink import ChannelRow, LiveSnapshot, Outputs, RunSummary, StageLine, StageRow
+from edge.stages.sink import ChannelRow, DeviceRow, LiveSnapshot, Outputs, RunSummary, StageLine, StageRow
 
 __all__ = ["Facts", "Front", "Result", "Run", "View"]
 
@@ -107,6 +107,7 @@ class Run:
         resources: closed after that, unless a thread still hangs.
         mask: takes credentials out of a text.
         drawing: draws people in the background while the run goes on; None: nobody does.
+        device: asked for the numbers of the device that pictures lie on.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Run:
         resources: ExitStack,
         mask: Callable[[str], str],
         drawing: Drawing | None = None,
+        device: Callable[[], DeviceRow | None] = lambda: None,
     ) -> None:
         self.facts = facts
         self._front = front
@@ -128,6 +130,7 @@ class Run:
         self._resources = resources
         self._mask = mask
         self._drawing = drawing
+        self._device = device
         self._workers = Workers()
         self._started_s = time.monotonic()
         self._ended_s: float | None = None
@@ -220,6 +223,7 @@ class Run:
             pipeline=facts.pipeline,
             models=facts.models,
             worker=self._drawing.row() if self._drawing is not None else None,
+            device=self._device(),
         )
 
     def snapshot(self) -> LiveSnapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.records.crop import Crop, CroppedFrame, EmbeddedFrame, Embedding
 from edge.records.detections import Detections
-from edge.records.frame import Frame
+from edge.records.frame import Frame, Pixels, Surface, size_of
 from edge.records.identity import Decision, LiveIdentity, Settled
 from edge.records.prototype import Arrivals, IpgJob, Prototype
 from edge.records.tracklet import Tracklet
@@ -21,8 +21,11 @@ __all__ = [
     "Frame",
     "IpgJob",
     "LiveIdentity",
+    "Pixels",
     "Prototype",
     "Settled",
+    "Surface",
     "Tracklet",
     "Tracks",
+    "size_of",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.records.frame import Pixels
 from edge.records.tracks import Tracks
 
 __all__ = ["Crop", "CroppedFrame", "EmbeddedFrame", "Embedding"]
@@ -18,7 +19,7 @@ class Crop:
 
     camera, track, frame_number, captured_at_ns: where and when.
     quality: 0 to 1; see :mod:`edge.stages.crop.quality`.
-    image_bgr_hwc: uint8 (h, w, 3), blue first; its own memory, not a view of the frame.
+    pixels: the picture, on the host or on a device; its own memory, not a view of the frame.
     """
 
     camera: str
@@ -26,7 +27,12 @@ class Crop:
     frame_number: int
     captured_at_ns: int
     quality: float
-    image_bgr_hwc: NDArray[np.uint8]
+    pixels: Pixels
+
+    @property
+    def image_bgr_hwc(self) -> NDArray[np.uint8]:
+        """The picture on the host, uint8 (h, w, 3), blue first; copied there when first asked for."""
+        return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.on_host()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

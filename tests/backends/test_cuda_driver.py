@@ -19,7 +19,9 @@ def test_bytes_survive_the_way_to_the_gpu_and_back() -> None:
     stream, address = gpu.stream(), gpu.allocate(1000)
     there, back = gpu.pinned(1000), gpu.pinned(1000)
     there[:] = [number % 251 for number in range(1000)]
-    gpu.to_device(address, there, 1000, stream)
+    elsewhere = gpu.allocate(1000)
+    gpu.to_device(elsewhere, there, 1000, stream)
+    gpu.copy(address, elsewhere, 1000, stream)
     gpu.to_host(back, address, 1000, stream)
     gpu.wait(stream)
     assert (there == back).all()
@@ -27,5 +29,6 @@ def test_bytes_survive_the_way_to_the_gpu_and_back() -> None:
     assert gpu.capability.count(".") == 1
     for memory in (there, back):
         gpu.release_pinned(memory)
+    gpu.release(elsewhere)
     gpu.release(address)
     gpu.release_stream(stream)

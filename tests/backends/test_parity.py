@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.backends import BACKENDS, Port, Session, open_session
-from edge.errors import MissingExtraError
+from edge.backends.session import DeviceArray, device_session
+from edge.errors import MissingExtraError, RunError
 
 # Compiling takes half a minute for each size: tests/backends/test_torch.py does it once, as a slow test.
 NAMES = sorted(set(BACKENDS) - {"torch-compile"})
@@ -96,3 +97,40 @@ def test_the_input_array_may_be_filled_again_at_once(backend: str, small_net: Sm
     images[:] = 0
     np.testing.assert_array_equal(features, expected)
     session.close()
+
+
+def on_device(images: NDArray[np.float32], kind: str) -> tuple[DeviceArray, list[str]]:
+    """The images in a device's memory; and what was done with them."""
+    import torch
+
+    done: list[str] = []
+    tensor = torch.from_numpy(images).to(kind)
+    return DeviceArray(
+        tensor.data_ptr(), images.shape, "float32", tensor, lambda: done.append("waited")
+    ), done
+
+
+@pytest.mark.parametrize("backend", NAMES)
+@pytest.mark.parametrize("kind", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_a_backend_that_reads_a_devices_memory_finds_the_same_there(
+    backend: str, kind: str, small_net: SmallNet
+) -> None:
+    path, weights, biases = small_net
+    session = open_or_skip(path, backend)
+    direct = device_session(session, kind)
+    if direct is None:
+        session.close()
+        pytest.skip(f"{backend} does not read the memory of {kind}")
+    images = np.random.default_rng(3).normal(size=(5, 3, 8, 6)).astype(np.float32)
+    given, done = on_device(images, kind)
+    features = direct.run_from_device({"images": given})["features"]
+    np.testing.assert_allclose(features, reference(images, weights, biases), rtol=1e-4, atol=1e-5)
+    assert done == ([] if backend == "torch" else ["waited"])  # torch itself computes in the same stream
+    wrong, _ = on_device(images[:, :, :4], kind)
+    with pytest.raises(RunError, match="input 'images' is float32"):
+        direct.run_from_device({"images": wrong})
+    with pytest.raises(RunError, match="'images'"):
+        direct.run_from_device({})
+    session.close()
+    with pytest.raises(ValueError, match="closed session"):
+        direct.run_from_device({"images": given})

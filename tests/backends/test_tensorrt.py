@@ -17,6 +17,7 @@ from fake_tensorrt import UNSUPPORTED, FakeGpu, fake_tensorrt
 
 from edge.backends import AUTO, BACKENDS, Batch, Session, open_session, table
 from edge.backends.engine_cache import EngineCache
+from edge.backends.session import DeviceArray, device_session
 from edge.errors import MissingExtraError, ModelError, RunError
 
 SmallNet = tuple[Path, np.ndarray, np.ndarray]
@@ -68,6 +69,43 @@ def test_it_computes_batches_below_at_and_beyond_the_profile(
     for rows in (1, 2, 4, 5, 11):
         found = session.run({"images": pictures(rows)})["features"]
         np.testing.assert_allclose(found, wanted(small_net[0], pictures(rows)), atol=1e-6)
+    session.close()
+
+
+def test_it_reads_what_lies_on_the_gpu_already(small_net: SmallNet, open_net: Open, gpu: FakeGpu) -> None:
+    session = open_net(small_net[0], batch=Batch(2, 3, 4))
+    direct = device_session(session, "cuda")
+    assert direct is not None
+    assert device_session(session, "cpu") is None
+    waited: list[bool] = []
+    for rows in (1, 2, 4, 5, 11):
+        images = pictures(rows)
+        address = gpu.allocate(images.nbytes)
+        gpu.memory[address][:] = images.tobytes()
+        given = DeviceArray(address, images.shape, "float32", None, lambda: waited.append(True))
+        found = direct.run_from_device({"images": given})["features"]
+        np.testing.assert_allclose(found, wanted(small_net[0], images), atol=1e-6)
+        gpu.release(address)
+    assert len(waited) == 5
+    session.close()
+
+
+def test_what_lies_on_the_gpu_goes_through_a_cuda_graph_too(
+    small_net: SmallNet, open_net: Open, gpu: FakeGpu
+) -> None:
+    session = open_net(small_net[0], batch=Batch(4, 4, 4))
+    direct = device_session(session, "cuda")
+    assert direct is not None
+    for seed in range(3):
+        images = np.random.default_rng(seed).normal(size=(4, 3, 8, 6)).astype(np.float32)
+        address = gpu.allocate(images.nbytes)
+        gpu.memory[address][:] = images.tobytes()
+        found = direct.run_from_device(
+            {"images": DeviceArray(address, images.shape, "float32", None, lambda: None)}
+        )
+        np.testing.assert_allclose(found["features"], wanted(small_net[0], images), atol=1e-6)
+        gpu.release(address)
+    assert gpu.launches > 0
     session.close()
 
 
@@ -243,6 +281,7 @@ from fake_tensorrt import FakeGpu, fake_tensorrt
 gpu = FakeGpu()
 sys.modules["tensorrt"] = fake_tensorrt(gpu, built=Path(sys.argv[2]) / "built", build_s=0.5)
 from edge.backends.engine_cache import EngineCache
+from edge.backends.session import DeviceArray, device_session
 from edge.backends.tensorrt import TensorRtSession
 TensorRtSession(Path(sys.argv[1]), gpu=gpu, cache=EngineCache(Path(sys.argv[2]) / "engines")).close()
 """

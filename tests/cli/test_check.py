@@ -241,3 +241,32 @@ def test_a_topology_is_checked_before_a_camera_opens(site: Path, content: str | 
     (problem,) = report.general
     assert "topology.yaml" in str(problem)
     assert ("attic" in str(problem)) == (content is not None)
+
+
+def test_where_pictures_will_lie_and_who_decodes_is_said_where_it_is_not_the_cpu_alone(
+    site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.backends.cuda_driver.has_gpu", lambda: False)
+    pipeline = (site / "pipeline.yaml").read_text(encoding="utf-8")
+    cameras = written(site, "  - {name: door, source: door.mp4}\n")
+
+    def checked(capture: str) -> tuple[int, str]:
+        (site / "pipeline.yaml").write_text(f"{pipeline}capture: {{{capture}}}\n", encoding="utf-8")
+        code = run(cameras, None, False)
+        return code, capsys.readouterr().out
+
+    code, text = checked("device: auto")
+    assert code == 0
+    assert "note: capture.device 'auto' is cpu: 'cuda' needs an NVIDIA GPU" in text
+    code, text = checked("device: cuda")
+    assert code == 3
+    assert "capture.device: 'cuda' needs an NVIDIA GPU" in text
+    code, text = checked("decode: nvdec")
+    assert code == 3
+    assert "capture.decode: NVDEC needs an NVIDIA GPU" in text
+    code, text = checked("device: cpu-tensors")
+    assert code == 0
+    assert "note: pictures are decoded by cpu and lie in torch's tensors on the CPU" in text
+    code, text = checked("device: gpu")
+    assert code == 2
+    assert "pipeline.yaml:3: capture.device: must be 'cpu', 'auto', 'cuda' or 'cpu-tensors'" in text

@@ -89,6 +89,22 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
             ":4: identify.recent_s: must be less than identify.revise_s (120) (got 120)",
         ),
         (
+            SMALL + "capture:\n  device: gpu\n",
+            ":4: capture.device: must be 'cpu', 'auto', 'cuda' or 'cpu-tensors' (got 'gpu')",
+        ),
+        (
+            SMALL + "capture: {decode: hardware}\n",
+            ":3: capture.decode: must be 'auto', 'cpu' or 'nvdec' (got 'hardware')",
+        ),
+        (
+            SMALL + "front: deepstream\ncapture:\n  device: cuda\n",
+            ":5: capture.device: must be cpu where front is deepstream, which decodes by itself (got cuda)",
+        ),
+        (
+            SMALL + "front: deepstream\ncapture:\n  decode: nvdec\n",
+            ":5: capture.decode: must be auto where front is deepstream, which decodes by itself (got nvdec)",
+        ),
+        (
             SMALL.replace("yolox-nano", "yolox-nano, threads: yes"),
             ":1: detect.threads: must be a number (got true)",
         ),

@@ -20,6 +20,7 @@ from edge.stages.capture.video import open_video
 
 if TYPE_CHECKING:
     from edge.config.sources import DeviceSource, HttpSource, RtspSource
+    from edge.stages.capture.decoding import Decoding
 
 __all__ = ["Arrival", "Connection", "Opened"]
 
@@ -60,6 +61,7 @@ class Connection:
         silence_s: longest silence before the native call gives up by itself, which bounds how long the
             thread lives on after :meth:`abandon` (a USB driver may block it for ever; it is a daemon).
         on_corrupt: called from the thread for every damaged packet.
+        decoding: who decodes; the CPU unless given.
     """
 
     def __init__(
@@ -69,11 +71,13 @@ class Connection:
         clock: Clock,
         silence_s: float,
         on_corrupt: Callable[[], None],
+        decoding: Decoding | None = None,
     ) -> None:
         self._source = source
         self._clock = clock
         self._silence_s = silence_s
         self._on_corrupt = on_corrupt
+        self._decoding = decoding
         self._reason = "the stream ended"
         self._failure: BaseException | None = None
         self._channel: Channel[Opened | Arrival] = Channel(f"{camera} connection", _WAITING_PICTURES)
@@ -124,7 +128,7 @@ class Connection:
             self._channel.close_producer()
 
     def _read(self) -> None:
-        video = open_video(self._source, self._on_corrupt, self._silence_s)
+        video = open_video(self._source, self._on_corrupt, self._silence_s, self._decoding)
         try:
             self._reason = f"{video.where} ended the stream"
             self._channel.put(Opened(video.summary, video.period_s, video.duration_s is not None))

@@ -18,6 +18,7 @@ from edge.stages.capture.video import Video, open_video
 
 if TYPE_CHECKING:
     from edge.config.sources import FileSource
+    from edge.stages.capture.decoding import Decoding
 
 __all__ = ["FilePictures"]
 
@@ -41,6 +42,7 @@ class FilePictures:
         stop: ends the reading between two pictures, and a wait of ``realtime`` at once.
         tally: told of damaged packets and passes.
         report: told once that the file has been opened.
+        decoding: who decodes; the CPU unless given.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class FilePictures:
         stop: threading.Event,
         tally: Tally,
         report: Report,
+        decoding: Decoding | None = None,
     ) -> None:
         self._camera = camera
         self._source = source
         self._stop = stop
         self._tally = tally
         self._report = report
+        self._decoding = decoding
         self._pacer = Pacer(clock, stop) if source.realtime else None
         self._base_ns = run_started_ns
         if source.starts_at is not None:
@@ -76,7 +80,7 @@ class FilePictures:
         passed_s = 0.0
         while not self._stop.is_set():
             try:
-                video = open_video(self._source, self._tally.count_corrupt)
+                video = open_video(self._source, self._tally.count_corrupt, None, self._decoding)
             except SourceTrouble as trouble:
                 raise SourceError(f"camera '{self._camera}': {trouble}") from trouble
             try:

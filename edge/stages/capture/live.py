@@ -21,6 +21,7 @@ from edge.stages.capture.video import DEVICE_TIMEOUT_S
 
 if TYPE_CHECKING:
     from edge.config.sources import DeviceSource, HttpSource, Reconnect, RtspSource
+    from edge.stages.capture.decoding import Decoding
 
 __all__ = ["Backoff", "LivePictures"]
 
@@ -87,6 +88,7 @@ class LivePictures:
         tally: told of damaged packets and reconnections.
         report: told of every change of state.
         jitter: randomness of the waits between attempts.
+        decoding: who decodes; the CPU unless given.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class LivePictures:
         tally: Tally,
         report: Report,
         jitter: random.Random,
+        decoding: Decoding | None = None,
     ) -> None:
         self._camera = camera
         self._source = source
@@ -105,6 +108,7 @@ class LivePictures:
         self._stop = stop
         self._tally = tally
         self._report = report
+        self._decoding = decoding
         self._backoff = Backoff(source.reconnect, jitter)
         self._still = StillWatch(_STILL_FACTOR * source.frozen_s)
         self._where = source.label
@@ -165,7 +169,9 @@ class LivePictures:
             if self._stop.is_set():
                 return _Ending("lost", "stopped", good=False)
             silence_s = max(source.frozen_s, open_limit_s) + _NATIVE_SLACK_S
-            connection = Connection(self._camera, source, self._clock, silence_s, self._tally.count_corrupt)
+            connection = Connection(
+                self._camera, source, self._clock, silence_s, self._tally.count_corrupt, self._decoding
+            )
             self._connection = connection
         try:
             try:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 from edge.clock import Clock
 from edge.config.secrets import redact
 from edge.errors import EdgeError
-from edge.records import Frame
+from edge.records import Frame, Pixels
 from edge.stages.capture.state import CameraState, CaptureCounts, StateKind, Tally
 
 if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
     from edge.config.cameras import Camera
+    from edge.stages.capture.decoding import Decoding
     from edge.stages.capture.picture import TimedPicture
 
 __all__ = ["CameraReader"]
@@ -46,6 +49,8 @@ class CameraReader:
         run_started_ns: wall time at the start of the run, the same for all cameras.
         on_state: called in the thread that runs :meth:`frames` for every change of state; must be quick.
         jitter: randomness of the waits between attempts.
+        decoding: who decodes; the CPU unless given.
+        converter: makes what turns decoded pictures into BGR, one for each camera; on the host unless given.
     """
 
     def __init__(
@@ -55,12 +60,17 @@ class CameraReader:
         run_started_ns: int,
         on_state: Callable[[CameraState], None] | None = None,
         jitter: random.Random | None = None,
+        *,
+        decoding: Decoding | None = None,
+        converter: Callable[[], Callable[[VideoFrame], Pixels]] | None = None,
     ) -> None:
         self._camera = camera
         self._clock = clock
         self._run_started_ns = run_started_ns
         self._on_state = on_state
         self._jitter = jitter or random.Random()
+        self._decoding = decoding
+        self._converter = converter
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._tally = Tally()
@@ -123,11 +133,25 @@ class CameraReader:
         pictures: _Pictures
         if source.kind == "file":
             pictures = FilePictures(
-                name, source, self._clock, self._run_started_ns, self._stop, self._tally, self._report
+                name,
+                source,
+                self._clock,
+                self._run_started_ns,
+                self._stop,
+                self._tally,
+                self._report,
+                self._decoding,
             )
         else:
             pictures = LivePictures(
-                name, source, self._clock, self._stop, self._tally, self._report, self._jitter
+                name,
+                source,
+                self._clock,
+                self._stop,
+                self._tally,
+                self._report,
+                self._jitter,
+                self._decoding,
             )
         with self._lock:
             if self._pictures is not None:
@@ -143,7 +167,7 @@ class CameraReader:
         from edge.stages.capture.thinning import FpsLimit
 
         limit = FpsLimit(self._camera.fps_max)
-        converter = BgrConverter()
+        convert = self._converter() if self._converter is not None else BgrConverter().image_bgr_hwc
         tally = self._tally
         for picture in pictures:
             if self._stop.is_set():
@@ -154,12 +178,13 @@ class CameraReader:
                 tally.thinned += 1
                 continue
             try:
-                image = converter.image_bgr_hwc(picture.frame)
+                pixels = convert(picture.frame)
             except FFmpegError:
                 tally.count_corrupt()
                 continue
             tally.delivered += 1
-            yield Frame(self.name, tally.decoded, picture.epoch, picture.pts_s, picture.captured_at_ns, image)
+            pts_s, taken_ns = picture.pts_s, picture.captured_at_ns
+            yield Frame(self.name, tally.decoded, picture.epoch, pts_s, taken_ns, pixels)
 
     @property
     def _prefix(self) -> str:

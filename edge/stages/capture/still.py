@@ -60,6 +60,10 @@ class StillWatch:
 
 
 def _checksum(frame: VideoFrame) -> int:
+    if frame.sw_format is not None:  # it lies on a GPU
+        from edge.stages.capture.surface_picture import sampled_rows
+
+        return zlib.crc32(sampled_rows(frame, _ROW_STEP))
     plane = frame.planes[0]
     size_bytes = plane.line_size * plane.height
     rows = np.frombuffer(memoryview(plane), np.uint8)[:size_bytes].reshape(plane.height, plane.line_size)

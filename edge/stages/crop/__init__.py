@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from edge.stages.crop.cropper import CropCounts, Cropper
+from edge.stages.crop.cuts import HostCuts
 
-__all__ = ["CropCounts", "Cropper"]
+__all__ = ["CropCounts", "Cropper", "HostCuts"]

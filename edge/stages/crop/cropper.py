@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.config.pipeline import CropSpec
 from edge.records import Crop, CroppedFrame, Frame, Tracks
 from edge.stages.crop.budget import Budget
+from edge.stages.crop.cuts import Cuts, Cutting, HostCuts, whole_pixels
 from edge.stages.crop.memory import TrackMemory, TrackState
-from edge.stages.crop.quality import at_sharpness, quality_range, sharpness
+from edge.stages.crop.quality import at_sharpness, quality_range
 
 __all__ = ["CropCounts", "Cropper"]
 
@@ -80,10 +80,12 @@ class Cropper:
 
     Args:
         spec: what is good, how often, and how many per second.
+        cutting: looks at people and cuts them out; on the host unless given.
     """
 
-    def __init__(self, spec: CropSpec) -> None:
+    def __init__(self, spec: CropSpec, cutting: Cutting = HostCuts) -> None:
         self._spec = spec
+        self._cutting = cutting
         self._budget = Budget(spec.per_second)
         self._memory = TrackMemory()
         self._offered = self._taken = self._refused = self._poor = 0
@@ -112,6 +114,7 @@ class Cropper:
         ranges = np.stack(quality_range(boxes, tracks.overlaps[rows], tracks.size_px), axis=1).tolist()
         heights = boxes[:, 3] - boxes[:, 1]
         wishes: list[_Wish] = []
+        remembered: list[_Candidate] = []
         for (row, state), (least, most), height in zip(due, ranges, heights.tolist(), strict=True):
             if height < self._spec.height_min_px:
                 continue
@@ -120,9 +123,21 @@ class Cropper:
                 wishes.append(wish)
             elif wish.urgency >= 1.0:
                 self._poor += 1
-                self._remember(frame, tracks, wish.candidate)
+                # Kept for the case that no good one comes, if it may be the best of the poor ones.
+                if wish.candidate.most > wish.candidate.state.reserve_most:
+                    remembered.append(wish.candidate)
+        if not wishes and not remembered:
+            return CroppedFrame(tracks, ())
         wishes.sort(key=lambda wish: -wish.urgency)
-        taken = [self._serve(frame, tracks, wish) for wish in wishes]
+        looked_at = [*remembered, *(wish.candidate for wish in wishes)]
+        parts = [whole_pixels(frame.pixels, tracks.boxes_px[one.row]) for one in looked_at]
+        cuts = self._cutting(frame.pixels, parts)
+        for index, candidate in enumerate(remembered):
+            candidate.state.keep(_cut(frame, tracks, candidate, cuts, index), candidate.most)
+        taken = [
+            self._serve(frame, tracks, wish, cuts, index)
+            for index, wish in enumerate(wishes, len(remembered))
+        ]
         return CroppedFrame(tracks, tuple(crop for crop in taken if crop is not None))
 
     def _due_rows(self, tracks: Tracks) -> list[tuple[int, TrackState]]:
@@ -150,18 +165,19 @@ class Cropper:
         better = max(spec.quality_min, spec.better_factor * state.best_quality)
         return _Wish(candidate, _URGENCY_OF_BETTER, better, False)
 
-    def _serve(self, frame: Frame, tracks: Tracks, wish: _Wish) -> Crop | None:
+    def _serve(self, frame: Frame, tracks: Tracks, wish: _Wish, cuts: Cuts, index: int) -> Crop | None:
         """Take the crop, unless the budget or its sharpness says no."""
         if not self._budget.allows(wish.urgency):
             self._offered += 1
             self._refused += 1
             return None
-        crop = _cut(frame, tracks, wish.candidate)
         state = wish.candidate.state
-        if crop.quality < wish.quality_min:
-            if wish.urgency < 1.0:
-                state.looked_ns = tracks.captured_at_ns  # not better: look again later
-                return None
+        quality = _quality(wish.candidate, cuts, index)
+        if quality < wish.quality_min and wish.urgency < 1.0:
+            state.looked_ns = tracks.captured_at_ns  # not better: look again later
+            return None
+        crop = _cut(frame, tracks, wish.candidate, cuts, index)
+        if quality < wish.quality_min:
             state.keep(crop, wish.candidate.most)
             if not wish.starving:
                 self._poor += 1
@@ -173,29 +189,18 @@ class Cropper:
         state.take(crop, tracks.captured_at_ns)
         return crop
 
-    def _remember(self, frame: Frame, tracks: Tracks, candidate: _Candidate) -> None:
-        """Keep a poor crop for the case that no good one comes, if it may be the best of the poor ones."""
-        if candidate.most > candidate.state.reserve_most:
-            candidate.state.keep(_cut(frame, tracks, candidate), candidate.most)
+
+def _quality(candidate: _Candidate, cuts: Cuts, index: int) -> float:
+    return at_sharpness(candidate.least, candidate.most, cuts.sharpness(index))
 
 
-def _cut(frame: Frame, tracks: Tracks, candidate: _Candidate) -> Crop:
+def _cut(frame: Frame, tracks: Tracks, candidate: _Candidate, cuts: Cuts, index: int) -> Crop:
     """Copy one person out of the frame, whole pixels, at least one."""
-    row = candidate.row
-    image = _inside(frame.image_bgr_hwc, tracks.boxes_px[row]).copy()
     return Crop(
         camera=frame.camera,
-        track=int(tracks.track_ids[row]),
+        track=int(tracks.track_ids[candidate.row]),
         frame_number=frame.number,
         captured_at_ns=frame.captured_at_ns,
-        quality=at_sharpness(candidate.least, candidate.most, sharpness(image)),
-        image_bgr_hwc=image,
+        quality=_quality(candidate, cuts, index),
+        pixels=cuts.pixels(index),
     )
-
-
-def _inside(image_bgr_hwc: NDArray[np.uint8], box_px: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The part of a picture in a box, as a view."""
-    height, width = image_bgr_hwc.shape[:2]
-    left, top, right, bottom = (round(side) for side in box_px.tolist())
-    left, top = min(max(left, 0), width - 1), min(max(top, 0), height - 1)
-    return image_bgr_hwc[top : max(bottom, top + 1), left : max(right, left + 1)]

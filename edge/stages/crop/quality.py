@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "DETAIL_HALF",
+    "DETAIL_HEIGHT_PX",
     "LEAST_LOOKS",
+    "NOISE_VARIANCE",
     "at_sharpness",
     "crop_quality",
     "quality_range",
@@ -48,9 +51,9 @@ _EDGE_PX = 2.0
 _CUT = 0.25
 
 # Detail is measured at this height at most, so that a large picture is not called blurred for being large.
-_DETAIL_HEIGHT_PX = 64
-_DETAIL_HALF = 0.2
-_NOISE_VARIANCE = 25.0
+DETAIL_HEIGHT_PX = 64
+DETAIL_HALF = 0.2
+NOISE_VARIANCE = 25.0
 
 
 def size(heights_px: Floats) -> Floats:
@@ -90,13 +93,13 @@ def sharpness(image_bgr_hwc: NDArray[np.uint8]) -> float:
     """
     grey = cv2.cvtColor(np.ascontiguousarray(image_bgr_hwc), cv2.COLOR_BGR2GRAY)
     height, width = grey.shape
-    if height > _DETAIL_HEIGHT_PX:
-        smaller = (max(1, round(width * _DETAIL_HEIGHT_PX / height)), _DETAIL_HEIGHT_PX)
+    if height > DETAIL_HEIGHT_PX:
+        smaller = (max(1, round(width * DETAIL_HEIGHT_PX / height)), DETAIL_HEIGHT_PX)
         grey = cv2.resize(grey, smaller, interpolation=cv2.INTER_AREA)
     contrast = cv2.meanStdDev(grey)[1].item() ** 2
     detail = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1].item() ** 2
-    relative = detail / (contrast + _NOISE_VARIANCE)
-    return relative / (relative + _DETAIL_HALF)
+    relative = detail / (contrast + NOISE_VARIANCE)
+    return relative / (relative + DETAIL_HALF)
 
 
 def quality_range(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backends.pictures import InputBatch, Placement
+from edge.backends.pictures import Feeder, HostFeeder, Placement
 from edge.backends.session import Session
 from edge.config.card import ModelCard
 from edge.errors import ModelError
@@ -27,8 +27,8 @@ _SIDE_MIN_PX = 1.0
 class Detector:
     """Finds people in frames with one network.
 
-    Owns its input buffer, so one thread at a time may call :meth:`detect`; it starts none itself. The
-    session stays the caller's to close.
+    Its feeder has a buffer of its own, so one thread at a time may call :meth:`detect`; it starts none
+    itself. The session stays the caller's to close.
 
     Args:
         card: what the network needs and how it is read.
@@ -36,6 +36,7 @@ class Detector:
         score_min: least score of a box; None takes the card's advice.
         nms_iou: overlap at which the weaker box is suppressed; None takes the card's advice.
         batch_max: most pictures per run of a network whose batch is free; a fixed batch is obeyed.
+        feeder: brings the pictures to the session; over the host's memory unless given.
 
     Raises:
         ModelError: the card is not a detector's; or a number is out of range, or neither given nor advised.
@@ -49,15 +50,15 @@ class Detector:
         nms_iou: float | None = None,
         *,
         batch_max: int = 8,
+        feeder: Feeder | None = None,
     ) -> None:
         self._decoder = decoder_for(card)
         self.card = card
         self.score_min = _choose(card, "score_min", score_min, card.score_min)
         self.nms_iou = _choose(card, "nms_iou", nms_iou, card.nms_iou)
-        self._session = session
         self._fixed_batch = card.batch
         self._batch_max = card.batch if card.batch is not None else max(1, batch_max)
-        self._inputs = InputBatch(card.input, card.batch or 1)
+        self._feeder = feeder or HostFeeder(card.input, session, card.batch or 1)
         self._not_finite = 0
 
     @property
@@ -85,13 +86,8 @@ class Detector:
 
     def _detect_batch(self, frames: Sequence[Frame]) -> list[Detections]:
         """As :meth:`detect`, for at most one batch."""
-        if len(frames) > self._inputs.slots:
-            self._inputs = InputBatch(self.card.input, len(frames))
-        placements = [self._inputs.write(slot, frame.image_bgr_hwc) for slot, frame in enumerate(frames)]
         rows = self._fixed_batch or len(frames)
-        for slot in range(len(frames), rows):
-            self._inputs.write(slot, frames[-1].image_bgr_hwc)
-        outputs = self._session.run({self.card.input.name: self._inputs.view(rows)})
+        outputs, placements = self._feeder.run([frame.pixels for frame in frames], rows)
         results: list[Detections] = []
         for row, (frame, placement) in enumerate(zip(frames, placements, strict=True)):
             candidates = self._decoder.decode(outputs, row, self.card, self.score_min)

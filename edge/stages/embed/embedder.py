@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.backends.pictures import InputBatch
+from edge.backends.pictures import Feeder, HostFeeder
 from edge.backends.session import Session
 from edge.config.card import ModelCard
 from edge.config.pipeline import EmbedSpec
 from edge.errors import ModelError
-from edge.records import Crop, CroppedFrame, EmbeddedFrame, Embedding
+from edge.records import Crop, CroppedFrame, EmbeddedFrame, Embedding, Pixels
 
 __all__ = ["Embedder"]
 
@@ -26,20 +26,23 @@ Sums = NDArray[np.float64]
 class Embedder:
     """Describes crops with one ReID network.
 
-    Owns its input buffer, so one thread at a time may call :meth:`embed`; it starts none itself. The
-    session stays the caller's to close.
+    Its feeder has a buffer of its own, so one thread at a time may call :meth:`embed`; it starts none
+    itself. The session stays the caller's to close.
 
     Args:
         card: what the network needs.
         session: the open network.
         spec: most pictures per run (a network's fixed batch is obeyed), and whether each crop is averaged
             with its mirror image.
+        feeder: brings the pictures to the session; over the host's memory unless given.
 
     Raises:
         ModelError: the card is not one of an embedding network.
     """
 
-    def __init__(self, card: ModelCard, session: Session, spec: EmbedSpec) -> None:
+    def __init__(
+        self, card: ModelCard, session: Session, spec: EmbedSpec, feeder: Feeder | None = None
+    ) -> None:
         if card.task != "embed" or card.dim is None:
             raise ModelError(
                 f"model '{card.name}' (task '{card.task}') gives no embeddings; "
@@ -48,9 +51,8 @@ class Embedder:
         self.card = card
         self._dim = card.dim
         self._flip = spec.flip
-        self._session = session
         self._batch_max = card.batch or spec.batch_max
-        self._inputs = InputBatch(card.input, card.batch or 1)
+        self._feeder = feeder or HostFeeder(card.input, session, card.batch or 1)
         self._unusable = 0
 
     @property
@@ -90,10 +92,10 @@ class Embedder:
         """
         if not crops:
             return []
-        images = [crop.image_bgr_hwc for crop in crops]
+        images = [crop.pixels for crop in crops]
         owners = list(range(len(crops)))
         if self._flip:
-            images += [image[:, ::-1] for image in images]
+            images += [_mirrored(image) for image in images]
             owners += owners
         sums = np.zeros((len(crops), self._dim))
         for start in range(0, len(images), self._batch_max):
@@ -108,15 +110,12 @@ class Embedder:
             for unit, good in zip(units, usable.tolist(), strict=True)
         ]
 
-    def _run(self, images: Sequence[NDArray[np.uint8]]) -> Sums:
+    def _run(self, images: Sequence[Pixels]) -> Sums:
         """The network's raw output for at most one batch of pictures, float64 (n, dim)."""
         rows = self.card.batch or len(images)
-        if rows > self._inputs.slots:
-            self._inputs = InputBatch(self.card.input, rows)
-        for slot in range(rows):
-            self._inputs.write(slot, images[min(slot, len(images) - 1)])
         name = next(iter(self.card.outputs))
-        output = self._session.run({self.card.input.name: self._inputs.view(rows)})[name]
+        outputs, _ = self._feeder.run(images, rows)
+        output = outputs[name]
         if output.size != rows * self._dim or output.shape[0] != rows:
             raise ModelError(
                 f"model '{self.card.name}': output '{name}' has shape {list(output.shape)}, "
@@ -133,6 +132,11 @@ class Embedder:
                 self.card.name,
             )
         self._unusable += count
+
+
+def _mirrored(pixels: Pixels) -> Pixels:
+    """The picture with left and right exchanged."""
+    return pixels[:, ::-1] if isinstance(pixels, np.ndarray) else pixels.mirrored()
 
 
 def _directions(vectors: Sums) -> Sums:

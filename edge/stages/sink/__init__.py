@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.stages.sink.base import Sink
+from edge.stages.sink.device import DeviceRow
 from edge.stages.sink.erasure import Erased, erase_outputs
 from edge.stages.sink.events import Journal, event_line, identity_max
 from edge.stages.sink.folder import check_folder, put_away
@@ -21,6 +22,7 @@ __all__ = [
     "CameraLine",
     "CameraRow",
     "ChannelRow",
+    "DeviceRow",
     "Erased",
     "Ground",
     "Journal",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.records.crop import Crop
+from edge.records.frame import size_of
 from edge.records.identity import Decision
 
 __all__ = ["Album", "Person", "Picture"]
@@ -138,7 +139,7 @@ class Album:
 
     def _add_picture(self, person: Person, tracklet: str, crop: Crop) -> None:
         candidate = Picture(tracklet, crop.camera, crop.captured_at_ns, crop.quality, (0, 0), b"")
-        if crop.image_bgr_hwc.size and _insert(list(person.pictures), candidate, self._most_pictures):
+        if all(size_of(crop.pixels)) and _insert(list(person.pictures), candidate, self._most_pictures):
             size_px, jpeg = _encode(crop.image_bgr_hwc)
             picture = Picture(tracklet, crop.camera, crop.captured_at_ns, crop.quality, size_px, jpeg)
             _insert(person.pictures, picture, self._most_pictures)

@@ -72,7 +72,7 @@ class MosaicSink(Sink):
 
     def _open(self, frame: Frame) -> Film:
         """Make the file; the cells have the shape of the first picture."""
-        height, width = frame.image_bgr_hwc.shape[:2]
+        width, height = frame.size_px
         cell_width = min(width, _CELL_MAX_PX, _WIDTH_MAX_PX // self._columns) // 2 * 2
         cell_height = max(2, round(height * cell_width / width) // 2 * 2)
         self._cell_px = (cell_width, cell_height)
@@ -98,7 +98,7 @@ class MosaicSink(Sink):
         import cv2
 
         cell = self._cell(frame.camera)
-        height, width = frame.image_bgr_hwc.shape[:2]
+        width, height = frame.size_px
         scale = min(cell.shape[1] / width, cell.shape[0] / height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         picture = frame.image_bgr_hwc.copy()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from edge.stages.sink.device import DeviceRow, device_json
 from edge.stages.sink.folder import SUMMARY_SCHEMA, replace_text
 from edge.stages.sink.timestamp import iso_utc
 from edge.stages.sink.worker import WorkerRow, worker_json
@@ -72,6 +73,7 @@ class RunSummary:
     pipeline, models: what computed it.
     evaluation: the tracking scores, when the truth is known.
     worker: the background worker, where the pipeline has one.
+    device: where pictures lay and who decoded them, where that was not the CPU alone.
     """
 
     run: str
@@ -91,6 +93,7 @@ class RunSummary:
     models: tuple[str, ...] = ()
     evaluation: Mapping[str, object] | None = None
     worker: WorkerRow | None = None
+    device: DeviceRow | None = None
 
     def to_json(self) -> str:
         """Return the text of summary.json; numbers are rounded to three decimals (scores to six)."""
@@ -114,6 +117,8 @@ class RunSummary:
         }
         if self.worker is not None:
             document["worker"] = worker_json(self.worker)
+        if self.device is not None:
+            document["device"] = device_json(self.device)
         if self.evaluation is not None:
             document["evaluation"] = _plain(self.evaluation)
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

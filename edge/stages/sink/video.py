@@ -38,7 +38,7 @@ class VideoSink(Sink):
         """Add a frame with the people in it."""
         film = self._films.get(frame.camera)
         if film is None:
-            height, width = frame.image_bgr_hwc.shape[:2]
+            width, height = frame.size_px
             path = self._folder / f"{frame.camera}.mp4"
             with writing(path):
                 self._folder.mkdir(exist_ok=True)

@@ -53,13 +53,12 @@ class CameraTracker:
         rows, ids = rows[order], ids[order]
         if len(ids):
             self._next_id = max(self._next_id, int(ids[-1]) + 1)
-        height, width = frame.image_bgr_hwc.shape[:2]
         boxes = detections.boxes_px[rows]
         return Tracks(
             camera=frame.camera,
             number=frame.number,
             captured_at_ns=frame.captured_at_ns,
-            size_px=(width, height),
+            size_px=frame.size_px,
             track_ids=ids,
             boxes_px=boxes,
             scores=detections.scores[rows],

@@ -23,7 +23,7 @@ def make_crop() -> Callable[..., Crop]:
             "track": 1,
             "frame_number": 1,
             "captured_at_ns": START_NS,
-            "image_bgr_hwc": rng.integers(0, 255, (height, height // 2, 3), dtype=np.uint8),
+            "pixels": rng.integers(0, 255, (height, height // 2, 3), dtype=np.uint8),
         }
         return Crop(camera=camera, quality=quality, **(fields | changes))
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.backends.surfaces import SurfaceDevice
 from edge.records.crop import Crop
 from edge.records.identity import Decision
 from edge.stages.sink.album import Album
@@ -110,5 +111,17 @@ def test_unknown_people_are_nobody(make_crop: MakeCrop, make_decision: MakeDecis
 
 def test_an_empty_crop_is_no_picture(make_crop: MakeCrop, make_decision: MakeDecision) -> None:
     album = Album()
-    album.decide(make_decision(crop=make_crop(image_bgr_hwc=np.zeros((0, 4, 3), np.uint8))))
+    album.decide(make_decision(crop=make_crop(pixels=np.zeros((0, 4, 3), np.uint8))))
     assert album.people == []
+
+
+def test_a_picture_on_a_device_is_copied_only_if_it_is_kept(
+    make_decision: MakeDecision, make_crop: MakeCrop
+) -> None:
+    device = SurfaceDevice("cpu")
+    album = Album(pictures_per_person=1)
+    for quality in (0.9, 0.5, 0.4):
+        surface = device.uploaded(make_crop().image_bgr_hwc)
+        album.decide(make_decision(crop=make_crop(quality=quality, pixels=surface)))
+    assert device.counts.downloads == 1
+    assert len(album.people[0].pictures) == 1

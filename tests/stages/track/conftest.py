@@ -55,5 +55,5 @@ def pets_detections(shared: Path) -> list[Detections]:
     for frame in CameraReader(camera, SystemClock(), 1_700_000_000_000_000_000).frames():
         people = detector.detect([frame])[0]
         blank = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), frame.image_bgr_hwc.shape)
-        found.append(replace(people, frame=replace(frame, image_bgr_hwc=blank)))
+        found.append(replace(people, frame=replace(frame, pixels=blank)))
     return found
