@@ -22,6 +22,8 @@ class LooksHead(nn.Module):
             each number and one deviation for all, so that what never varies counts for nothing.
     """
 
+    looks: Tensor
+
     def __init__(self, dim: int, looks: Tensor) -> None:
         super().__init__()
         self.project = nn.Linear(dim, looks.shape[1])
@@ -35,8 +37,7 @@ class LooksHead(nn.Module):
             features: (n, dim)
             persons: int64 (n,), rows of ``looks``.
         """
-        wanted: Tensor = self.looks[persons]
-        return functional.mse_loss(self.project(features), wanted)
+        return functional.mse_loss(self.project(features), self.looks[persons])
 
 
 def contrastive_loss(features: Tensor, persons: Tensor, scale: float = 12.0) -> Tensor:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from edge.errors import ConfigError, MissingExtraError, OutputError
+from edge.stages.sink.device import DeviceRow
 from edge.stages.sink.summary import RunSummary
 from edge.stages.sink.worker import WorkerRow
 
@@ -140,8 +141,18 @@ def _families(summary: RunSummary, at_s: float) -> Iterator[Metric]:
     ]
     yield _gauge("edge_stage_latency_seconds", "Latency of an item, lately.", latencies, "stage", "quantile")
     yield from _table("channel", summary.channels, _CHANNELS)
+    if summary.device is not None:
+        yield from _device(summary.device)
     if summary.worker is not None:
         yield from _worker(summary.worker)
+
+
+def _device(row: DeviceRow) -> Iterator[Metric]:
+    refusals = [((camera,), count) for camera, count in row.refusals.items()]
+    about = "Times a hardware decoder refused a camera, which the CPU decodes since."
+    yield _counter("edge_camera_decoder_refusals", about, refusals, "camera")
+    for column in _DEVICES:
+        yield column.family(f"edge_device_{column.name}", getattr(row, column.field))
 
 
 def _worker(row: WorkerRow) -> Iterator[Metric]:
@@ -212,6 +223,13 @@ _CHANNELS = (
     _Column("depth", "Items that wait in it now.", "depth", grows=False),
     _Column("puts", "Items put into it.", "puts"),
     _Column("drops", "Items it dropped.", "drops"),
+)
+_DEVICES = (
+    _Column("uploads", "Pictures copied to the device.", "uploads"),
+    _Column("downloads", "Pictures copied to the host.", "downloads"),
+    _Column("downloaded_bytes", "Bytes of those.", "downloaded_bytes"),
+    _Column("evictions", "Cut-out people that went to the host for lack of room.", "evictions"),
+    _Column("peak_bytes", "Most of the device's memory in use so far.", "peak_bytes", grows=False),
 )
 _WORKERS = (
     _Column("queue", "Jobs that wait.", "queue", grows=False),

@@ -12,6 +12,7 @@ import pytest
 
 from edge.errors import ConfigError, MissingExtraError, OutputError
 from edge.stages.sink import Address, MetricsServer, RunSummary, open_outputs
+from edge.stages.sink.device import DeviceRow
 from edge.stages.sink.metrics import LOOPBACK
 from edge.stages.sink.worker import WorkerRow
 
@@ -84,6 +85,14 @@ def test_what_a_worker_does_is_served(server: MetricsServer, summary: RunSummary
     assert (found["edge_worker_queue",], found["edge_worker_queue_oldest_seconds",]) == (4, 2.5)
     assert found["edge_worker_pictures_total",] == 30
     assert found["edge_worker_pictures_rejected_total", "like_another"] == 2
+
+
+def test_what_a_device_copies_is_served(server: MetricsServer, summary: RunSummary) -> None:
+    row = DeviceRow("cuda (T4)", {"door": "cpu"}, {"door": 2}, uploads=5, downloads=3, peak_bytes=1 << 20)
+    server.progress(lambda: dataclasses.replace(summary, device=row))
+    found = scrape(server.port)
+    assert found["edge_camera_decoder_refusals_total", "door"] == 2
+    assert (found["edge_device_uploads_total",], found["edge_device_peak_bytes",]) == (5, 1 << 20)
 
 
 def test_before_the_first_look_there_is_an_empty_page(server: MetricsServer) -> None:
