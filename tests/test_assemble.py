@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import urllib.request
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from edge.config.pipeline import PipelineSpec, load_pipeline
 from edge.errors import ConfigError, ModelError, OutputError
 from edge.evaluate.replay_tracks import Settings, replay_tracks
 from edge.evaluate.tracklet_log import TrackletLog
-from edge.stages.sink import Address, LiveSnapshot
+from edge.stages.sink import Address
 
 
 @pytest.fixture
@@ -139,18 +140,24 @@ def test_a_run_answers_prometheus_while_it_goes_on_and_not_after(
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = Address("127.0.0.1", free.getsockname()[1])
 
-    class Asking:
-        """A view: it is shown how the run goes on from inside it."""
+    def page() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{address.port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    class Asking(TrackletLog):
+        """Holds the first decision up until the run has told its numbers, and so goes on."""
 
         page = ""
 
-        def update(self, snapshot: LiveSnapshot) -> None:
-            with urllib.request.urlopen(f"http://127.0.0.1:{address.port}/metrics", timeout=10) as answer:
-                self.page = answer.read().decode()
+        def advance(self, now_ns: int) -> None:
+            until_s = time.monotonic() + 60.0
+            while "edge_run_info" not in self.page and time.monotonic() < until_s:
+                self.page = page()
+            super().advance(now_ns)
 
-    asking = Asking()
-    run = assemble(cameras, pipeline, tmp_path / "out", title="mine", metrics=address)
-    assert run.run(view=asking).exit_code == 0
+    asking = Asking(["door"])
+    run = assemble(cameras, pipeline, tmp_path / "out", title="mine", log=asking, metrics=address)
+    assert run.run().exit_code == 0
     assert 'edge_run_info{pipeline="mine"' in asking.page
     assert 'edge_camera_frames_total{camera="door"}' in asking.page
     with pytest.raises(ConnectionRefusedError):
