@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FIRST_SEED, NEXT_SET = 50_000_000_000, 1_000_000_000
 ASKING = 2  # views of a person
 AT_ONCE = 4  # identities
-ETAS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
+ETAS = (0.0, 0.05, 0.1, 0.125, 0.2, 0.5, 2.0)
 STEPS = (2, 5, 12)
 GUIDANCES = (1.0, 2.0, 3.5)
 
@@ -66,7 +66,7 @@ def main() -> int:
     options.add_argument(
         "--exact", type=int, default=12, help="people of each drawn exactly; default: %(default)s"
     )
-    options.add_argument("--eta", type=float, default=0.05, help="default: %(default)s")
+    options.add_argument("--eta", type=float, default=0.125, help="default, as a pipeline's: %(default)s")
     options.add_argument("--guidance", type=float, help="of fast; the preset's unless given")
     options.add_argument("--curves", action="store_true", help="also over poses, eta, steps, guidance")
     options.add_argument("--grid", type=Path, help="write some pictures here, .png or .jpg")
