@@ -46,7 +46,11 @@ class Windowed(RuleBasedStateMachine):
         self.next = 0
 
     def allowed(self, one: Hashable, other: Hashable) -> bool:
-        return not self.enemies[one, other]
+        return not self.hostile([one, other])[0, 1]
+
+    def hostile(self, keys: list[Hashable]) -> NDArray[np.bool_]:
+        rows = np.array(keys, dtype=np.int64) % len(self.enemies)  # a run may add more keys than that
+        return self.enemies[np.ix_(rows, rows)]
 
     def drawn(self, numbers: tuple[int, int, int]) -> NDArray[np.float32]:
         if self.normalize:
@@ -116,7 +120,7 @@ class Windowed(RuleBasedStateMachine):
         feats = np.stack([feature for feature, _ in self.held.values()])
         may = np.array([[frozenset((one, other)) not in self.forbidden for other in keys] for one in keys])
         if self.asked:
-            may &= ~self.enemies[np.ix_(keys, keys)]
+            may &= ~self.hostile(keys)
         k1 = min(self.k1, len(keys))
         groups = [group for _, group in self.held.values()]
         expected = neighbor_centralize(
