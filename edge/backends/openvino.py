@@ -8,6 +8,7 @@ what it really took. ``EDGE_OPENVINO_DEVICE`` names another device than ``CPU``,
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,9 @@ __all__ = ["OpenVinoSession"]
 Array = NDArray[np.generic]
 
 PRECISIONS = {"f32": "f32", "f16": "f16", "bf16": "bf16"}
+
+_lock = threading.Lock()
+_cores: list[openvino.Core] = []
 
 
 class OpenVinoSession(Ported):
@@ -50,7 +54,7 @@ class OpenVinoSession(Ported):
             raise ConfigError(
                 f"EDGE_OPENVINO_PRECISION must be one of {', '.join(PRECISIONS)} (got '{precision}')"
             )
-        core = openvino.Core()
+        core = _core()
         if self._device.split(".")[0] not in {name.split(".")[0] for name in core.available_devices}:
             raise MissingExtraError(
                 f"model '{self._name}': OpenVINO finds no device '{self._device}'; it finds: "
@@ -115,6 +119,19 @@ class OpenVinoSession(Ported):
         if self._is_open:
             self._is_open = False
             del self._request
+
+
+def _core() -> openvino.Core:
+    """The process's only core, which lives as long as it does.
+
+    The CPU plugin of each core gives the thread that opens it a stack for signals, and takes it back when
+    the core goes. Two cores that go in the order they came leave the thread with a stack that is no more:
+    the next Ctrl-C is then a segmentation fault.
+    """
+    with _lock:
+        if not _cores:
+            _cores.append(openvino.Core())
+        return _cores[0]
 
 
 def _port(node: openvino.ConstOutput) -> Port:

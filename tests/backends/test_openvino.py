@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,3 +69,22 @@ def test_a_closed_session_does_not_run(small_net: SmallNet) -> None:
     session.close()
     with pytest.raises(ValueError, match="closed"):
         session.run({"images": np.zeros((1, 3, 8, 6), np.float32)})
+
+
+def test_signals_are_survived_after_sessions_that_closed_in_the_order_they_came(small_net: SmallNet) -> None:
+    """A handler runs on a stack of its own, which every core of OpenVINO sets and takes back."""
+    program = """
+import faulthandler, gc, os, pathlib, signal, sys
+from edge.backends.openvino import OpenVinoSession
+faulthandler.enable()
+signal.signal(signal.SIGINT, lambda number, frame: print("stop", flush=True))
+sessions = [OpenVinoSession(pathlib.Path(sys.argv[1])) for _ in range(3)]
+while sessions:
+    sessions.pop(0).close()
+    gc.collect()
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(small_net[0])], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["stop"] * 3), done.stderr
