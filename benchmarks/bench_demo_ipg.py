@@ -67,7 +67,7 @@ def main() -> int:
         "--exact", type=int, default=12, help="people of each drawn exactly; default: %(default)s"
     )
     options.add_argument("--eta", type=float, default=0.125, help="default, as a pipeline's: %(default)s")
-    options.add_argument("--guidance", type=float, help="of fast; the preset's unless given")
+    options.add_argument("--guidance", type=float, help="of fast; what the generator advises unless given")
     options.add_argument("--curves", action="store_true", help="also over poses, eta, steps, guidance")
     options.add_argument("--grid", type=Path, help="write some pictures here, .png or .jpg")
     options.add_argument("--cache", type=Path, default=Path("out/drawn"), help="drawn pictures are kept here")
@@ -76,12 +76,12 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
-    from edge.ipg.folder import open_generator
-    from edge.ipg.options import PRESETS
+    from edge.ipg.folder import open_generator, weights_folder
+    from edge.ipg.options import options_for
 
     torch.set_num_threads(1)
     model = Path(given.model) if "/" in given.model else given.model
-    fast = replace(PRESETS["fast"], **({} if given.guidance is None else {"guidance": given.guidance}))
+    fast = options_for("fast", weights_folder(model), {"guidance": given.guidance})
     sets = [measure(given, model, fast, number) for number in range(given.sets)]
     result: dict[str, Any] = {
         "benchmark": "demo_ipg",

@@ -116,6 +116,11 @@ def recorded(folder: Path, pipeline: str) -> Any:
     before = spec.model_dump_json(include=parts)
     names = [spec.detect.model, spec.embed.model, *([spec.ipg.model] if spec.ipg.workers else [])]
     models = [load_card(name).fingerprint for name in names]
+    if spec.ipg.workers:  # the weights' folder may advise how it is drawn
+        from edge.ipg.drawing import drawing_options
+        from edge.ipg.folder import weights_folder
+
+        models.append(repr(drawing_options(spec.ipg, weights_folder(spec.ipg.model))))
     site = (folder / "site.json").read_text()
     key = hashlib.sha256("\0".join([before, *models, site]).encode()).hexdigest()[:20]
     cache = cache_dir() or Path(tempfile.gettempdir())

@@ -61,12 +61,14 @@ def generate(request: Request) -> int:
         RunError: a picture cannot be written.
     """
     require_packages()
-    options = _options(request)
+    given = _given(request)
+    from edge.ipg.options import options_for
     from edge.ipg.poses import read_pose_folder
     from edge.ipg.record import claim_folder, fingerprint
     from edge.ipg.references import find_sources
 
     weights = _weights(request)
+    options = options_for(request.preset, weights, given)
     sources, skips = find_sources(request.ref_dir, request.out_dir)
     if request.pose_dir is not None:
         poses, more = read_pose_folder(request.pose_dir)
@@ -116,8 +118,8 @@ def require_packages(*names: str) -> None:
             )
 
 
-def _options(request: Request) -> Options:
-    """The preset, with what was given on top."""
+def _given(request: Request) -> dict[str, Any]:
+    """What the user says of :class:`edge.ipg.options.Options`; None: nothing."""
     from edge.ipg.options import preset
 
     if request.pose_dir is not None and request.keypoints is not None:
@@ -141,9 +143,9 @@ def _options(request: Request) -> Options:
         "memory_bytes": None if request.memory_mb is None else request.memory_mb << 20,
         "compile": request.compile or None,
     }
-    return replace(
-        preset(request.preset), **{key: value for key, value in given.items() if value is not None}
-    )
+    # Nonsense is refused before any file of weights is looked for.
+    replace(preset(request.preset), **{key: value for key, value in given.items() if value is not None})
+    return given
 
 
 def _drawn(keypoints: Path | None) -> list[PosePicture]:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge.errors import MissingExtraError, ModelError
 from edge.ipg.fidelity import Verdict, judge
-from edge.ipg.options import Options, preset
+from edge.ipg.options import Options, options_for
 from edge.ipg.worker import Drawn
 from edge.records import Crop, IpgJob, Prototype
 
@@ -65,7 +65,7 @@ def open_painter(setup: Setup) -> PrototypePainter:
 
     torch.set_num_threads(spec.budget.threads)
     folder = weights_folder(spec.model)
-    options = drawing_options(spec)
+    options = drawing_options(spec, folder)
     generator = open_generator(folder, options, choose_device(spec.device))
     skeletons = standard_skeletons() if spec.poses is None else read_keypoints(spec.poses)
     poses = pose_pictures(skeletons)
@@ -79,14 +79,14 @@ def open_painter(setup: Setup) -> PrototypePainter:
     )
 
 
-def drawing_options(spec: IpgSpec) -> Options:
-    """The preset, with what the pipeline says on top."""
+def drawing_options(spec: IpgSpec, folder: Path) -> Options:
+    """The preset, with what the generator's folder advises, and what the pipeline says, on top."""
     given: dict[str, Any] = {
         "steps": spec.steps,
         "similarity_min": spec.similarity_min,
         "memory_bytes": None if spec.budget.memory_mb is None else spec.budget.memory_mb << 20,
     }
-    return replace(preset(spec.preset), **{key: value for key, value in given.items() if value is not None})
+    return options_for(spec.preset, folder, given)
 
 
 class PrototypePainter:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
+from edge.config.json_object import read_json_object
 from edge.errors import ConfigError
+from edge.nets.sizes import ADVICE_KEY, CONFIG_FILE
 
-__all__ = ["PRESETS", "Options", "preset"]
+__all__ = ["ADVISABLE", "PRESETS", "Options", "options_for", "preset"]
 
 UPSTREAM_SEED = 12580
+# What a generator's folder may say about how it is best drawn fast: what the pictures show, no machine.
+ADVISABLE = ("steps", "guidance", "guidance_from", "guidance_to", "guidance_every", "similarity_min")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +116,46 @@ def preset(name: str) -> Options:
     if name not in PRESETS:
         raise ConfigError(f"must be one of {', '.join(PRESETS)} (got '{name}')", key="--preset")
     return PRESETS[name]
+
+
+def options_for(name: str, folder: Path, given: Mapping[str, Any]) -> Options:
+    """A preset, as it suits a generator and the user.
+
+    The preset ``fast`` is made for the published weights. Another generator's folder may advise otherwise:
+    an object ``fast`` in its ``ipg.json``, of any of :data:`ADVISABLE`. ``exact`` is always upstream's.
+
+    Args:
+        name: of the preset.
+        folder: of the generator's weights.
+        given: fields of :class:`Options` that the user decides, which come before any advice; None: not said.
+
+    Raises:
+        ConfigError: there is no such preset, or a number makes no sense.
+    """
+    chosen = preset(name)
+    if name == "fast":
+        chosen = _advised(chosen, folder / CONFIG_FILE)
+    return replace(chosen, **{key: value for key, value in given.items() if value is not None})
+
+
+def _advised(options: Options, file: Path) -> Options:
+    """The same, with what a file advises.
+
+    Raises:
+        ConfigError: an unknown key, or a value of the wrong kind.
+    """
+    advice = read_json_object(file).get(ADVICE_KEY, {}) if file.is_file() else {}
+    if not isinstance(advice, dict):
+        raise ConfigError("must be an object", file=str(file), key=ADVICE_KEY)
+    for key, value in advice.items():
+        place = f"{ADVICE_KEY}.{key}"
+        if key not in ADVISABLE:
+            raise ConfigError(f"unknown; known here: {', '.join(ADVISABLE)}", file=str(file), key=place)
+        whole = isinstance(getattr(options, key), int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            wanted = "a whole number" if whole else "a number"
+            raise ConfigError(f"must be {wanted} (got {value!r})", file=str(file), key=place)
+    try:
+        return replace(options, **advice)
+    except ConfigError as error:
+        raise ConfigError(error.message, file=str(file), key=f"{ADVICE_KEY}.{error.key}") from None

@@ -1,7 +1,8 @@
 """Sizes of the generator's networks: those of the published weights, or what a folder of weights says.
 
 A folder of weights may hold ``ipg.json``, an object with any of the keys of :class:`IpgSizes`; what it does
-not say is looked up in diffusers' own ``config.json`` files, and is the published size otherwise. This
+not say is looked up in diffusers' own ``config.json`` files, and is the published size otherwise. Its
+object ``fast`` is not about sizes, see :func:`edge.ipg.options.options_for`. This
 module knows neither torch nor diffusers.
 """
 
@@ -57,6 +58,7 @@ UNET_FOLDERS = ("unet", "stable-diffusion-v1-5/unet", "sd-image-variations-diffu
 VAE_FOLDERS = ("vae", "sd-vae-ft-mse", "stable-diffusion-v1-5/vae")
 
 CONFIG_FILE = "ipg.json"
+ADVICE_KEY = "fast"  # no size: how the generator is best drawn; see edge.ipg.options
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ def read_sizes(folder: Path) -> IpgSizes:
     """
     file = folder / CONFIG_FILE
     given = read_json_object(file) if file.is_file() else {}
+    given.pop(ADVICE_KEY, None)
     known = {one.name for one in fields(IpgSizes)}
     _require_known(given, known, file)
     for key, places, defaults in (("unet", UNET_FOLDERS, SD15_UNET), ("vae", VAE_FOLDERS, SD_VAE)):

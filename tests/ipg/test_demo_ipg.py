@@ -15,10 +15,10 @@ from edge.cli.held_out import describe_crops  # noqa: E402
 from edge.config.catalog import load_card  # noqa: E402
 from edge.config.weights import find_weights  # noqa: E402
 from edge.ipg.fidelity import judge  # noqa: E402
-from edge.ipg.folder import open_generator  # noqa: E402
+from edge.ipg.folder import open_generator, weights_folder  # noqa: E402
 from edge.ipg.generator import Pair  # noqa: E402
 from edge.ipg.noise import make_noise  # noqa: E402
-from edge.ipg.options import PRESETS  # noqa: E402
+from edge.ipg.options import options_for  # noqa: E402
 from edge.ipg.pictures import Reference  # noqa: E402
 from edge.ipg.poses import pose_pictures  # noqa: E402
 from edge.ipg.skeleton import standard_skeletons  # noqa: E402
@@ -30,7 +30,7 @@ PEOPLE = 8
 
 def test_it_draws_the_person_it_is_shown(tmp_path: Path) -> None:
     crops = draw_crops(tmp_path, NOBODY_KNOWN, PEOPLE, 4).images_bgr_pvhwc
-    generator = open_generator("demo-ipg", PRESETS["fast"])
+    generator = open_generator("demo-ipg", options_for("fast", weights_folder("demo-ipg"), {}))
     poses = [generator.pose(one.name, one.image_rgb) for one in pose_pictures(standard_skeletons())]
     shown = [
         Reference(f"{number}", f"{number}", np.ascontiguousarray(views[0, :, :, ::-1]))

@@ -109,7 +109,13 @@ def test_a_live_model_that_has_changed_on_disk_is_refused(weights: Path) -> None
         open_painter(replace(setup_of(weights), model="other@1"))
 
 
-def test_the_pipeline_overrides_the_preset() -> None:
-    options = drawing_options(IpgSpec(preset="exact", steps=7, budget={"memory_mb": 3}))  # type: ignore[arg-type]
+def test_the_pipeline_overrides_the_preset(tmp_path: Path) -> None:
+    options = drawing_options(
+        IpgSpec(preset="exact", steps=7, budget={"memory_mb": 3}),  # type: ignore[arg-type]
+        tmp_path,
+    )
     assert (options.steps, options.memory_bytes, options.similarity_min) == (7, 3 << 20, -1.0)
-    assert drawing_options(IpgSpec()).similarity_min == 0.3
+    assert drawing_options(IpgSpec(), tmp_path).similarity_min == 0.3
+    (tmp_path / "ipg.json").write_text('{"fast": {"guidance": 1.5, "steps": 9}}', encoding="utf-8")
+    advised = drawing_options(IpgSpec(steps=3), tmp_path)
+    assert (advised.guidance, advised.steps) == (1.5, 3)
