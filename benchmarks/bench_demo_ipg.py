@@ -7,8 +7,8 @@ nothing was trained on), every view is another camera; two views of a person ask
 * ``fidelity``: cosine of generated pictures to the person's other real crops (``reid``, by demo-reid;
   ``steering``, by the network that steers the generator), ``fast`` and ``exact`` on the same people.
 * ``crops``, ``tracklets``: mAP and ID² without and with :func:`edge.centralize.fuse_generated`, eight poses,
-  the preset ``fast`` with its gate; a tracklet is the mean of a person's asking, or answering, views, and its
-  pictures are drawn from the first of them.
+  the preset ``fast`` with its gate; a tracklet is the mean of a person's asking, or answering, views. Its
+  pictures are drawn from the first of them (``fused``), or from all in turn, as a worker does (``turns``).
 * ``curves`` (``--curves``): the same mAP and ID² over the number of poses, eta, steps and guidance.
 * ``ms_per_identity``: CPU time of one identity in eight poses on one thread, the least and the median.
 """
@@ -224,11 +224,20 @@ def scores(
     fused_own = fuse_generated(
         own, drawn[:, firsts].reshape(people * 2, -1, dim), eta, kept[:, firsts].reshape(people * 2, -1)
     )
+    poses = np.arange(drawn.shape[2])
+    turns = np.stack([poses % ASKING, ASKING + poses % (views - ASKING)])  # the view each pose is drawn from
+    fused_turns = fuse_generated(
+        own,
+        drawn[:, turns, poses].reshape(people * 2, -1, dim),
+        eta,
+        kept[:, turns, poses].reshape(people * 2, -1),
+    )
     return {
         "crops.plain": score(flat, views, ASKING),
         "crops.fused": score(fused, views, ASKING),
         "tracklets.plain": score(own, 2, 1),
         "tracklets.fused": score(fused_own, 2, 1),
+        "tracklets.turns": score(fused_turns, 2, 1),
     }
 
 

@@ -83,6 +83,12 @@ class IpgSpec(Spec):
     poses: Path | None = Field(
         default=None, description="A file of keypoints, see docs/ipg.md; null: the eight standard poses."
     )
+    references: Whole = Field(
+        default=4,
+        ge=1,
+        le=16,
+        description="Most crops of a person, each of another track, that the poses are drawn from in turn.",
+    )
     similarity_min: Annotated[Number, Field(ge=-1, le=1)] | None = Field(
         default=None,
         description="A picture is kept if its ReID similarity to its reference is at least this; null: the "

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from edge.config.ipg import IpgSpec
     from edge.ipg.conditioning import Identity, Pose
-    from edge.ipg.generator import Generator
+    from edge.ipg.generator import Generator, Pair
     from edge.ipg.process import Setup
     from edge.stages.embed import Embedder
 
@@ -131,51 +131,56 @@ class PrototypePainter:
         from edge.ipg.pictures import Reference
 
         with _behind(self._generator.device):
+            crops = [(row, crop) for row, job in enumerate(jobs) for crop in (job.reference, *job.further)]
             references = [
-                Reference(_name(job), str(job.identity), _rgb(job.reference.image_bgr_hwc)) for job in jobs
+                Reference(_name(crop), str(jobs[row].identity), _rgb(crop.image_bgr_hwc))
+                for row, crop in crops
             ]
             identities = self._generator.identify(references)
             beat()
-            names = [pose.name for pose in self._poses]
-            pairs = [
-                Pair(row, column, noise)
-                for row, reference in enumerate(references)
-                for column, noise in enumerate(
-                    self._noise.draw(reference.name, names, self._generator.latent_shape)
-                )
-            ]
+            names, shape = [pose.name for pose in self._poses], self._generator.latent_shape
+            noises = [self._noise.draw(reference.name, names, shape) for reference in references]
+            pairs = []
+            for row in range(len(jobs)):
+                mine = [place for place, (owner, _) in enumerate(crops) if owner == row]
+                turns = [mine[column % len(mine)] for column in range(len(names))]
+                pairs += [Pair(place, column, noises[place][column]) for column, place in enumerate(turns)]
             images = self._generator.draw(identities, self._poses, pairs, on_step=lambda *_: beat())
             beat()
-            return self._judge_and_embed(jobs, identities, images, [pair.identity for pair in pairs], beat)
+            owners = [row for row, _ in crops]
+            return self._judge_and_embed(jobs, identities, owners, images, pairs, beat)
 
     def _judge_and_embed(
         self,
         jobs: Sequence[IpgJob],
         identities: Sequence[Identity],
-        images: Sequence[NDArray[np.uint8]],
         owners: Sequence[int],
+        images: Sequence[NDArray[np.uint8]],
+        pairs: Sequence[Pair],
         beat: Callable[[], None],
     ) -> list[Drawn]:
-        """Per job its prototype; ``owners`` are the images' jobs, and images of a job lie in pose order."""
+        """Per job its prototype; ``owners`` are the jobs of the identities, ``pairs`` lie in pose order."""
         real = [np.asarray(one.feature, dtype=np.float32) for one in identities]
         present = {job.identity for job in jobs}
         others = [(who, feature) for who, feature in self._rivals if who not in present]
         drawn = self._generator.describe(images)
-        people = [*(job.identity for job in jobs), *(who for who, _ in others)]
+        people = [*(jobs[row].identity for row in owners), *(who for who, _ in others)]
         features = np.stack([*real, *(feature for _, feature in others)])
         least = self._generator.options.similarity_min
-        self._rivals.extend((job.identity, feature) for job, feature in zip(jobs, real, strict=True))
+        firsts = [real[owners.index(row)] for row in range(len(jobs))]
+        self._rivals.extend((job.identity, feature) for job, feature in zip(jobs, firsts, strict=True))
         beat()
         results = []
         for row, job in enumerate(jobs):
-            mine = [place for place, owner in enumerate(owners) if owner == row]
+            mine = [place for place, pair in enumerate(pairs) if owners[pair.identity] == row]
+            shown = [pairs[place].identity for place in mine]
             verdict = (
-                judge(drawn[mine], [row] * len(mine), features, people, similarity_min=least)
+                judge(drawn[mine], shown, features, people, similarity_min=least)
                 if least > -1  # else all are kept, as the option says
                 else Verdict(np.ones(len(mine), bool), np.zeros(0, np.float32), 0, 0)
             )
             kept = [place for place, keep in zip(mine, verdict.kept.tolist(), strict=True) if keep]
-            poses = [self._poses[mine.index(place)].name for place in kept]
+            poses = [self._poses[pairs[place].pose].name for place in kept]
             results.append(
                 Drawn(
                     self._prototype(job, [images[place] for place in kept], poses, len(mine)),
@@ -266,9 +271,8 @@ def _fingerprint(
     return f"{Path(spec.model).name}@{digest.hexdigest()[:12]}"
 
 
-def _name(job: IpgJob) -> str:
-    """What decides the noise: the reference, so that the same one is drawn the same way again."""
-    crop = job.reference
+def _name(crop: Crop) -> str:
+    """What decides the noise: the crop, so that the same one is drawn the same way again."""
     return f"{crop.camera}/{crop.track}/{crop.captured_at_ns}"
 
 

@@ -17,11 +17,13 @@ class IpgJob:
     """One person whose further views are to be generated.
 
     identity: the global id.
-    reference: the crop the pictures are drawn from.
+    reference: the crop the pictures are drawn from, the best where there are several.
     real: float32 (d,)  quality-weighted mean of the person's embeddings, unit length.
     model: fingerprint of the ReID model that ``real`` comes from.
     value: what having the pictures is worth; among several jobs the one of highest value goes first.
     asked_at_ns: event time at which it was asked for.
+    further: other crops of the same person, the most telling first; the poses are drawn from the reference
+        and these in turn, so that what one crop does not show does not spoil all pictures.
     """
 
     identity: int
@@ -30,6 +32,7 @@ class IpgJob:
     model: str
     value: float
     asked_at_ns: int
+    further: tuple[Crop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +50,7 @@ class Prototype:
     rejected: pictures that were drawn and not kept.
     model: fingerprint of the ReID model.
     generator: fingerprint of the generator: its weights, its settings and the pose set.
-    reference: the crop the pictures were drawn from.
+    reference: the crop the pictures were drawn from, the best of them where there were several.
     pictures_bgr_mhwc: uint8 (m, h, w, 3), blue first; generated, not photographs.
     """
 

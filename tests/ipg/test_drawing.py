@@ -80,6 +80,32 @@ def test_the_same_reference_is_drawn_the_same_way_whoever_is_in_the_batch(painte
     assert difference.mean() < 1.0
 
 
+def test_the_poses_are_drawn_from_several_crops_in_turn(painter: PrototypePainter) -> None:
+    first, second = job(5, 1), job(5, 2)
+    both = replace(first, further=(second.reference,))
+    mixed, other = (one.prototype for one in painter.paint([both, job(8, 3)], lambda: None))
+    alone = [painter.paint([one], lambda: None)[0].prototype for one in (first, second)]
+    assert mixed.reference is first.reference
+    assert mixed.poses == other.poses == alone[0].poses
+    for place in range(len(mixed.poses)):
+        expected, foreign = (alone[number].pictures_bgr_mhwc[place].astype(int) for number in (0, 1))
+        if place % 2:
+            expected, foreign = foreign, expected
+        made = mixed.pictures_bgr_mhwc[place].astype(int)
+        assert np.abs(made - expected).mean() < 1.0
+        assert np.abs(made - expected).mean() < np.abs(made - foreign).mean()
+    [eighth] = (one.prototype for one in painter.paint([job(8, 3)], lambda: None))
+    assert np.abs(other.pictures_bgr_mhwc.astype(int) - eighth.pictures_bgr_mhwc.astype(int)).mean() < 1.0
+
+
+def test_crops_of_one_person_do_not_compete_in_the_gate(weights: Path) -> None:
+    """Two alike crops: were they rivals, half of the pictures would be nearer to the other one."""
+    lenient = open_painter(setup_of(weights, similarity_min=-0.999))
+    alike = replace(job(5, 1), further=(replace(job(5, 1).reference, captured_at_ns=7),))
+    (found,) = lenient.paint([alike], lambda: None)
+    assert found.like_another == 0
+
+
 def test_pictures_that_do_not_show_the_person_are_rejected_and_counted(weights: Path) -> None:
     strict = open_painter(setup_of(weights, similarity_min=1.0))
     (found,) = strict.paint([job(5, 1)], lambda: None)

@@ -12,6 +12,7 @@ Nothing here waits: prototypes are taken in when they come, and the newest that 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -22,15 +23,16 @@ from numpy.typing import NDArray
 
 from edge.centralize import fuse_generated
 from edge.config.ipg import IpgSpec
-from edge.records import Arrivals, Decision, IpgJob, Prototype
+from edge.records import Arrivals, Crop, Decision, IpgJob, Prototype
 from edge.stages.identify.clusters import Cluster
 from edge.stages.identify.comparer import Comparer
 from edge.stages.identify.strand import Strand
 from edge.stages.identify.worth import Facts, doubt_of, view_of, worth
 from edge.stores import Exemplar
 
-__all__ = ["Asker", "Prototypes", "reference_strand"]
+__all__ = ["Asker", "Prototypes", "further_crops", "reference_strand"]
 
+FURTHER_MIN = 0.5  # of the best crop's quality, for another one to be drawn from as well
 AGAIN_NS = 30_000_000_000  # a job that came to nothing may be asked for again after so long
 
 
@@ -57,10 +59,11 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """When somebody was asked for, and how good the reference was."""
+    """When somebody was asked for, how good the reference was, and how many crops there were."""
 
     quality: float
     at_ns: int
+    crops: int
 
 
 class Prototypes:
@@ -201,7 +204,7 @@ class Prototypes:
         for cluster, name in zip(clusters, names, strict=True):
             job = self._job(cluster, name, now_ns)
             if job is not None:
-                self._asked[name] = _Asked(job.reference.quality, now_ns)
+                self._asked[name] = _Asked(job.reference.quality, now_ns, 1 + len(job.further))
                 self._asker.ask(job)
 
     def _job(self, cluster: Cluster, name: int, now_ns: int) -> IpgJob | None:
@@ -209,7 +212,9 @@ class Prototypes:
         if not crops or not self.model:
             return None
         best = max(crops, key=lambda crop: crop.quality)
-        if not self._is_wanted(name, best.quality, now_ns):
+        others = [strand.crop for strand in cluster.strands if strand.identity in (0, name)]
+        further = further_crops(best, [one for one in others if one is not None], self._spec.references - 1)
+        if not self._is_wanted(name, best.quality, 1 + len(further), now_ns):
             return None
         facts = Facts(
             quality=best.quality,
@@ -221,16 +226,18 @@ class Prototypes:
         real = _real_part(cluster)
         if value < self._spec.value_min or real is None:
             return None
-        return IpgJob(name, best, real, self.model, value, now_ns)
+        return IpgJob(name, best, real, self.model, value, now_ns, further)
 
-    def _is_wanted(self, identity: int, quality: float, now_ns: int) -> bool:
-        """Whether somebody was not drawn yet, or from a clearly worse crop."""
+    def _is_wanted(self, identity: int, quality: float, crops: int, now_ns: int) -> bool:
+        """Whether somebody was not drawn yet, or from a clearly worse crop, or from half as many."""
         asked, kept = self._asked.get(identity), self._of.get(identity)
         known = max(
             asked.quality if asked is not None else 0.0,
             kept.prototype.reference.quality if kept is not None else 0.0,
         )
         if quality >= known * self._spec.better_factor:
+            return True
+        if asked is not None and crops >= 2 * asked.crops:
             return True
         return kept is None and (asked is None or now_ns - asked.at_ns >= AGAIN_NS)
 
@@ -275,6 +282,25 @@ def reference_strand(prototype: Prototype, visits: Sequence[Sequence[Strand]]) -
             if strand.track == crop.track and strand.start_s - 0.01 <= at_s <= strand.end_s + 0.01:
                 return strand
     return None
+
+
+def further_crops(best: Crop, crops: Sequence[Crop], most: int) -> tuple[Crop, ...]:
+    """Other crops that tell more of a person: of cameras that are not there yet first, then by quality.
+
+    Args:
+        best: the reference.
+        crops: of the same person; those much worse than the best are left out, and so is the best itself.
+        most: how many at most.
+    """
+    left = [one for one in crops if one is not best and one.quality >= FURTHER_MIN * best.quality]
+    seen = Counter([best.camera])
+    chosen: list[Crop] = []
+    while left and len(chosen) < most:
+        one = min(left, key=lambda crop: (seen[crop.camera], -crop.quality))
+        left.remove(one)
+        seen[one.camera] += 1
+        chosen.append(one)
+    return tuple(chosen)
 
 
 def _is_sound(prototype: Prototype) -> bool:

@@ -13,9 +13,9 @@ from synthetic_people import at_ns, tracklet_of, unit
 
 from edge.config.ipg import IpgSpec
 from edge.config.pipeline import IdentifySpec, RefineSpec
-from edge.records import Arrivals, Decision, IpgJob, Prototype
+from edge.records import Arrivals, Crop, Decision, IpgJob, Prototype
 from edge.stages.identify import Identifier, Prototypes
-from edge.stages.identify.prototypes import reference_strand
+from edge.stages.identify.prototypes import further_crops, reference_strand
 from edge.stages.identify.strand import Strand
 from edge.stages.refine import Refiner
 
@@ -166,6 +166,40 @@ def test_a_clearly_better_crop_is_asked_for_again_and_a_slightly_better_one_is_n
         identifier.advance(at_ns(step + 0.1))
         told.append([job.reference.quality for job in asked.jobs])
     assert told == [[0.6], [0.6], [0.6, 0.8]]  # 0.8 is a third better, 0.65 is not
+
+
+def test_whoever_is_seen_again_elsewhere_is_drawn_from_crops_of_both() -> None:
+    """Asked for once as one track, and again when there are twice as many crops; not for a third."""
+    people, asked = People(likeness=1.0), Asked()
+    refiner = Refiner(RefineSpec(whiten=False, neighbours=0))
+    identifier = Identifier(
+        IdentifySpec(), refiner, ["door", "hall", "yard"], prototypes=Prototypes(refiner, asked)
+    )
+    identifier.advance(at_ns(0.0))
+    told = []
+    for step, (camera, quality) in enumerate((("door", 0.9), ("hall", 0.8), ("yard", 0.7))):
+        start_s = 1.0 + 20.0 * step
+        piece = tracklet_of(
+            1, start_s, start_s + 4.0, camera=camera, vectors=people.seen(0, 0), quality=quality
+        )
+        identifier.add([piece])
+        for second in range(8):
+            identifier.advance(at_ns(start_s + 4.0 + second))
+        told.append([(job.reference.camera, *(crop.camera for crop in job.further)) for job in asked.jobs])
+    assert identifier.people == 1
+    assert told == [[("door",)], [("door",), ("door", "hall")], [("door",), ("door", "hall")]]
+
+
+def test_further_crops_are_of_other_cameras_first_and_not_much_worse() -> None:
+    def crop(camera: str, quality: float) -> Crop:
+        return Crop(camera, 1, 1, 1, quality, np.zeros((4, 2, 3), np.uint8))
+
+    best = crop("door", 0.8)
+    crops = [crop("door", 0.75), best, crop("hall", 0.5), crop("yard", 0.39), crop("door", 0.7)]
+    chosen = further_crops(best, crops, 3)
+    assert [(one.camera, one.quality) for one in chosen] == [("hall", 0.5), ("door", 0.75), ("door", 0.7)]
+    assert further_crops(best, crops, 1) == chosen[:1]
+    assert further_crops(best, crops, 0) == further_crops(best, [best], 3) == ()
 
 
 def test_nobody_is_asked_for_whose_views_are_worth_less_than_wanted() -> None:
