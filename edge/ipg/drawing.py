@@ -131,13 +131,21 @@ class PrototypePainter:
         from edge.ipg.pictures import Reference
 
         with _behind(self._generator.device):
-            crops = [(row, crop) for row, job in enumerate(jobs) for crop in (job.reference, *job.further)]
+            crops = [
+                (row, crop)
+                for row, job in enumerate(jobs)
+                for crop in (job.reference, *job.further)[: len(self._poses)]
+            ]
             references = [
                 Reference(_name(crop), str(jobs[row].identity), _rgb(crop.image_bgr_hwc))
                 for row, crop in crops
             ]
-            identities = self._generator.identify(references)
-            beat()
+            identities: list[Identity] = []
+            for start in range(
+                0, len(references), len(jobs) or 1
+            ):  # a beat as often as with one crop of each
+                identities += self._generator.identify(references[start : start + len(jobs)])
+                beat()
             names, shape = [pose.name for pose in self._poses], self._generator.latent_shape
             noises = [self._noise.draw(reference.name, names, shape) for reference in references]
             pairs = []
