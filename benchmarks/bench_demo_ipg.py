@@ -219,25 +219,22 @@ def scores(
         flat, drawn.reshape(people * views, -1, dim), eta, kept.reshape(people * views, -1)
     )
     tracklets = np.stack([real[:, :ASKING].mean(axis=1), real[:, ASKING:].mean(axis=1)], axis=1)
-    firsts = [0, ASKING]
     own = unit(tracklets.reshape(-1, dim))
-    fused_own = fuse_generated(
-        own, drawn[:, firsts].reshape(people * 2, -1, dim), eta, kept[:, firsts].reshape(people * 2, -1)
-    )
     poses = np.arange(drawn.shape[2])
-    turns = np.stack([poses % ASKING, ASKING + poses % (views - ASKING)])  # the view each pose is drawn from
-    fused_turns = fuse_generated(
-        own,
-        drawn[:, turns, poses].reshape(people * 2, -1, dim),
-        eta,
-        kept[:, turns, poses].reshape(people * 2, -1),
-    )
+
+    def fuse_own(views_of: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Tracklets with pictures; (2, poses), the view that each pose is drawn from."""
+        pictures, gate = (of[:, views_of, poses].reshape(people * 2, len(poses), -1) for of in (drawn, kept))
+        return fuse_generated(own, pictures, eta, gate[:, :, 0])
+
+    firsts = np.stack([0 * poses, ASKING + 0 * poses])
+    turns = np.stack([poses % ASKING, ASKING + poses % (views - ASKING)])
     return {
         "crops.plain": score(flat, views, ASKING),
         "crops.fused": score(fused, views, ASKING),
         "tracklets.plain": score(own, 2, 1),
-        "tracklets.fused": score(fused_own, 2, 1),
-        "tracklets.turns": score(fused_turns, 2, 1),
+        "tracklets.fused": score(fuse_own(firsts), 2, 1),
+        "tracklets.turns": score(fuse_own(turns), 2, 1),
     }
 
 

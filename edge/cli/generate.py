@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +120,7 @@ def require_packages(*names: str) -> None:
 
 def _given(request: Request) -> dict[str, Any]:
     """What the user says of :class:`edge.ipg.options.Options`; None: nothing."""
-    from edge.ipg.options import preset
+    from edge.ipg.options import override, preset
 
     if request.pose_dir is not None and request.keypoints is not None:
         raise ConfigError("--pose_dir and --keypoints exclude each other; give one of them")
@@ -143,8 +143,7 @@ def _given(request: Request) -> dict[str, Any]:
         "memory_bytes": None if request.memory_mb is None else request.memory_mb << 20,
         "compile": request.compile or None,
     }
-    # Nonsense is refused before any file of weights is looked for.
-    replace(preset(request.preset), **{key: value for key, value in given.items() if value is not None})
+    override(preset(request.preset), given)  # refuses nonsense before any file of weights is looked for
     return given
 
 

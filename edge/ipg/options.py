@@ -11,7 +11,7 @@ from edge.config.json_object import read_json_object
 from edge.errors import ConfigError
 from edge.nets.sizes import ADVICE_KEY, CONFIG_FILE
 
-__all__ = ["ADVISABLE", "PRESETS", "Options", "options_for", "preset"]
+__all__ = ["ADVISABLE", "PRESETS", "Options", "options_for", "override", "preset"]
 
 UPSTREAM_SEED = 12580
 # What a generator's folder may say about how it is best drawn fast: what the pictures show, no machine.
@@ -135,7 +135,16 @@ def options_for(name: str, folder: Path, given: Mapping[str, Any]) -> Options:
     chosen = preset(name)
     if name == "fast":
         chosen = _advised(chosen, folder / CONFIG_FILE)
-    return replace(chosen, **{key: value for key, value in given.items() if value is not None})
+    return override(chosen, given)
+
+
+def override(options: Options, given: Mapping[str, Any]) -> Options:
+    """The same, with the fields that are given; None: not said.
+
+    Raises:
+        ConfigError: a number makes no sense.
+    """
+    return replace(options, **{key: value for key, value in given.items() if value is not None})
 
 
 def _advised(options: Options, file: Path) -> Options:

@@ -212,8 +212,8 @@ class Prototypes:
         if not crops or not self.model:
             return None
         best = max(crops, key=lambda crop: crop.quality)
-        others = [strand.crop for strand in cluster.strands if strand.identity in (0, name)]
-        further = further_crops(best, [one for one in others if one is not None], self._spec.references - 1)
+        others = [s.crop for s in cluster.strands if s.crop is not None and s.identity in (0, name)]
+        further = further_crops(best, others, self._spec.references - 1)
         if not self._is_wanted(name, best.quality, 1 + len(further), now_ns):
             return None
         facts = Facts(
